@@ -1,0 +1,1 @@
+"""The daemon: one command that runs every stage."""

@@ -1,0 +1,1 @@
+"""From findings and flows to files, metrics and people."""

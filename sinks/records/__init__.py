@@ -1,0 +1,1 @@
+"""The flow history and the results of a run, as files."""

@@ -1,0 +1,36 @@
+"""What every test may use: where the real captures are, and which tests are slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow suites too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: give --slow"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_captures() -> Path:
+    """The folder of real captures with tshark's word on them; skips where there is none."""
+    folder = ROOT.parent / "shared" / "pcaps"
+    if not (folder / "manifest.json").is_file():
+        pytest.skip("no real captures beside the repository")
+    return folder
