@@ -1,0 +1,1 @@
+"""From bytes to named flows: what the wire shows."""

@@ -1,0 +1,46 @@
+"""The one decorator that makes every compiled function.
+
+A kernel touches flat NumPy arrays only. Bounds checks stay on in production: a read past an
+array raises IndexError, which costs its block and is counted, and never reads foreign memory.
+A negative index would wrap, so kernels check that offsets are >= 0.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import njit
+
+from wire.kernel_cache import cache_directory
+
+_FORBIDDEN = {"NUMBA_BOUNDSCHECK": "0", "NUMBA_DISABLE_JIT": "1"}
+
+#: Every compiled function of the program, in the order of definition.
+KERNELS: list[Any] = []
+
+
+class UnsafeEnvironment(RuntimeError):
+    """The environment turns bounds checks or compilation off; the program refuses to start."""
+
+
+def refuse_unsafe_environment() -> None:
+    """Raise UnsafeEnvironment when a variable turns bounds checks or compilation off."""
+    for variable, value in _FORBIDDEN.items():
+        if os.environ.get(variable) == value:
+            raise UnsafeEnvironment(
+                f"{variable}={value} turns off the guards of compiled code; unset it"
+            )
+
+
+refuse_unsafe_environment()
+numba.config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` without the GIL, with bounds checks, cached on disk, never in parallel."""
+    compiled = njit(function, boundscheck=True, nogil=True, cache=True, error_model="numpy")
+    KERNELS.append(compiled)
+    return compiled

@@ -1,0 +1,64 @@
+"""Where compiled kernels are kept on disk.
+
+The cache is code. Its path carries a digest of all sources of the compiled rooms, the library
+versions and the CPU, because Numba notices a change in a function's own file but not in a
+callee's. Services read the system cache that `campuswatch warm` wrote at install; a person's
+own cache serves where there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+_SYSTEM_CACHE = Path("/var/cache/campuswatch/kernels")
+_COMPILED_ROOMS = ("wire", "detectors", "sinks")
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return platform.processor()
+    lines = [line for line in text.splitlines() if line.startswith(("model name", "flags"))]
+    return "\n".join(sorted(set(lines)))
+
+
+def digest() -> str:
+    """Hex digest (16 characters) of kernel sources, library versions, interpreter and CPU."""
+    state = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for room in _COMPILED_ROOMS:
+        for source in sorted((root / room).rglob("*.py")):
+            text = source.read_bytes()
+            if b"@kernel" in text or b"import kernel" in text or b"np.dtype" in text:
+                state.update(source.relative_to(root).as_posix().encode())
+                state.update(text)
+    for library in ("numba", "llvmlite", "numpy"):
+        state.update(f"{library}={version(library)};".encode())
+    state.update(sys.version.encode())
+    state.update(_cpu_model().encode())
+    return state.hexdigest()[:16]
+
+
+def user_cache() -> Path:
+    """The cache of the person who runs the program."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "campuswatch" / "kernels"
+
+
+def cache_directory() -> Path:
+    """The directory to read compiled kernels from: the system's when it fits, else the user's.
+
+    `CAMPUSWATCH_KERNEL_CACHE` names another base directory (tests, packages).
+    """
+    name = digest()
+    base = os.environ.get("CAMPUSWATCH_KERNEL_CACHE")
+    if base:
+        return Path(base) / name
+    system = _SYSTEM_CACHE / name
+    return system if system.is_dir() else user_cache() / name
