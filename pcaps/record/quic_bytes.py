@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,7 +41,9 @@ class InitialKeys:
         secret = hmac.digest(common, _CLIENT_IN if client else _SERVER_IN, "sha256")
         self._aead = AESGCM(hmac.digest(secret, _KEY, "sha256")[:16])
         self._iv = int.from_bytes(hmac.digest(secret, _IV, "sha256")[:12], "big")
-        self._header = Cipher(algorithms.AES(hmac.digest(secret, _HEADER, "sha256")[:16]), modes.ECB()).encryptor()
+        self._header = Cipher(
+            algorithms.AES(hmac.digest(secret, _HEADER, "sha256")[:16]), modes.ECB()
+        ).encryptor()
 
     def seal(self, header: bytes, number: int, frames: bytes) -> bytes:
         """Encrypt and mask one packet whose header ends in a 2-byte packet number."""
@@ -77,8 +80,19 @@ def initial(
 
 def transport_parameters(source: bytes) -> bytes:
     """A client's transport parameters (RFC 9000 section 18)."""
-    values = [(1, 30000), (3, 1472), (4, 15728640), (5, 6291456), (6, 6291456), (7, 6291456), (8, 100), (9, 103)]
-    body = b"".join(variable(number) + variable(len(variable(value))) + variable(value) for number, value in values)
+    values = [
+        (1, 30000),
+        (3, 1472),
+        (4, 15728640),
+        (5, 6291456),
+        (6, 6291456),
+        (7, 6291456),
+        (8, 100),
+        (9, 103),
+    ]
+    body = b"".join(
+        variable(number) + variable(len(variable(value))) + variable(value) for number, value in values
+    )
     return body + variable(15) + variable(len(source)) + source
 
 
@@ -95,7 +109,7 @@ def scrambled_hello(hello: bytes, destination: bytes, source: bytes, entropy: En
     """
     cuts = {*range(0, len(hello), 560), *(1 + entropy.below(len(hello) - 1) for _ in range(5))}
     edges = [*sorted(cuts), len(hello)]
-    pieces = [crypto_frame(start, hello[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [crypto_frame(start, hello[start:end]) for start, end in itertools.pairwise(edges)]
     order = entropy.bytes(len(pieces))
     pieces = [pieces[index] for index in sorted(range(len(pieces)), key=order.__getitem__)]
     keys = InitialKeys(destination, client=True)
@@ -110,7 +124,9 @@ def scrambled_hello(hello: bytes, destination: bytes, source: bytes, entropy: En
     return datagrams
 
 
-def server_initial(destination: bytes, client_source: bytes, server_source: bytes, server_hello: bytes) -> bytes:
+def server_initial(
+    destination: bytes, client_source: bytes, server_source: bytes, server_hello: bytes
+) -> bytes:
     """The server's first Initial: an ACK and its ServerHello, keyed on the client's first connection id."""
     keys = InitialKeys(destination, client=False)
     acknowledged = b"\x02" + variable(0) + variable(10) + variable(0) + variable(0)

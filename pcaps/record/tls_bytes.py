@@ -55,39 +55,95 @@ class ClientProfile:
 
 
 _BROWSER_CIPHERS = (
-    0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x9C, 0x9D, 0x2F, 0x35,
-)  # fmt: skip
+    0x1301,
+    0x1302,
+    0x1303,
+    0xC02B,
+    0xC02F,
+    0xC02C,
+    0xC030,
+    0xCCA9,
+    0xCCA8,
+    0xC013,
+    0xC014,
+    0x9C,
+    0x9D,
+    0x2F,
+    0x35,
+)
 _BROWSER_SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
 
 CHROME = ClientProfile(
-    "chrome", _BROWSER_CIPHERS, (X25519_MLKEM768, X25519, 0x17, 0x18), (X25519_MLKEM768, X25519),
-    _BROWSER_SIGNATURES, (0x0304, 0x0303), (b"h2", b"http/1.1"), grease=True, shuffled=True, ech_grease=True,
-)  # fmt: skip
-FIREFOX = ClientProfile(
-    "firefox", (0x1301, 0x1303, 0x1302, *_BROWSER_CIPHERS[3:]), (X25519_MLKEM768, X25519, 0x17, 0x18, 0x19, 0x100),
-    (X25519_MLKEM768, X25519, 0x0017), (0x0403, 0x0503, 0x0603, *_BROWSER_SIGNATURES[1:]), (0x0304, 0x0303),
+    "chrome",
+    _BROWSER_CIPHERS,
+    (X25519_MLKEM768, X25519, 0x17, 0x18),
+    (X25519_MLKEM768, X25519),
+    _BROWSER_SIGNATURES,
+    (0x0304, 0x0303),
     (b"h2", b"http/1.1"),
-)  # fmt: skip
-ANDROID_APP = ClientProfile(
-    "android-app", _BROWSER_CIPHERS, (X25519, 0x17, 0x18), (X25519,), _BROWSER_SIGNATURES,
-    (0x0304, 0x0303), (b"h2", b"http/1.1"), padded_to=517,
-)  # fmt: skip
-IPHONE_APP = ClientProfile(
-    "iphone-app", (0x1301, 0x1302, 0x1303, 0xC02C, 0xC02B, 0xCCA9, 0xC030, 0xC02F, 0xCCA8), (X25519, 0x17, 0x18, 0x19),
-    (X25519,), _BROWSER_SIGNATURES, (0x0304, 0x0303), (b"h2", b"http/1.1"), grease=True, padded_to=517,
-)  # fmt: skip
-OLD_APP = ClientProfile(
-    "old-app", (0xC02B, 0xC02F, 0xC02C, 0xC030, 0x9C, 0x9D, 0x2F, 0x35), (X25519, 0x17, 0x18), (),
-    (0x0403, 0x0401, 0x0501, 0x0601, 0x0201), (), (b"http/1.1",),
-)  # fmt: skip
-QUIC_CHROME = ClientProfile(
-    "quic-chrome", (0x1301, 0x1302, 0x1303), (X25519_MLKEM768, X25519, 0x17, 0x18), (X25519_MLKEM768, X25519),
-    _BROWSER_SIGNATURES, (0x0304,), (b"h3",), shuffled=True,
+    grease=True,
+    shuffled=True,
     ech_grease=True,
-)  # fmt: skip
+)
+FIREFOX = ClientProfile(
+    "firefox",
+    (0x1301, 0x1303, 0x1302, *_BROWSER_CIPHERS[3:]),
+    (X25519_MLKEM768, X25519, 0x17, 0x18, 0x19, 0x100),
+    (X25519_MLKEM768, X25519, 0x0017),
+    (0x0403, 0x0503, 0x0603, *_BROWSER_SIGNATURES[1:]),
+    (0x0304, 0x0303),
+    (b"h2", b"http/1.1"),
+)
+ANDROID_APP = ClientProfile(
+    "android-app",
+    _BROWSER_CIPHERS,
+    (X25519, 0x17, 0x18),
+    (X25519,),
+    _BROWSER_SIGNATURES,
+    (0x0304, 0x0303),
+    (b"h2", b"http/1.1"),
+    padded_to=517,
+)
+IPHONE_APP = ClientProfile(
+    "iphone-app",
+    (0x1301, 0x1302, 0x1303, 0xC02C, 0xC02B, 0xCCA9, 0xC030, 0xC02F, 0xCCA8),
+    (X25519, 0x17, 0x18, 0x19),
+    (X25519,),
+    _BROWSER_SIGNATURES,
+    (0x0304, 0x0303),
+    (b"h2", b"http/1.1"),
+    grease=True,
+    padded_to=517,
+)
+OLD_APP = ClientProfile(
+    "old-app",
+    (0xC02B, 0xC02F, 0xC02C, 0xC030, 0x9C, 0x9D, 0x2F, 0x35),
+    (X25519, 0x17, 0x18),
+    (),
+    (0x0403, 0x0401, 0x0501, 0x0601, 0x0201),
+    (),
+    (b"http/1.1",),
+)
+QUIC_CHROME = ClientProfile(
+    "quic-chrome",
+    (0x1301, 0x1302, 0x1303),
+    (X25519_MLKEM768, X25519, 0x17, 0x18),
+    (X25519_MLKEM768, X25519),
+    _BROWSER_SIGNATURES,
+    (0x0304,),
+    (b"h3",),
+    shuffled=True,
+    ech_grease=True,
+)
 QUIC_APP = ClientProfile(
-    "quic-app", (0x1301, 0x1302, 0x1303), (X25519, 0x17, 0x18), (X25519,), _BROWSER_SIGNATURES, (0x0304,), (b"h3",),
-)  # fmt: skip
+    "quic-app",
+    (0x1301, 0x1302, 0x1303),
+    (X25519, 0x17, 0x18),
+    (X25519,),
+    _BROWSER_SIGNATURES,
+    (0x0304,),
+    (b"h3",),
+)
 
 
 def u16(value: int) -> bytes:
@@ -151,7 +207,12 @@ def client_hello(
         parts.append(extension(51, vector(shares, 2)))
         parts.append(extension(45, b"\x01\x01"))
     if quic_parameters is None:
-        parts += [extension(23, b""), extension(0xFF01, b"\0"), extension(5, b"\x01\0\0\0\0"), extension(35, b"")]
+        parts += [
+            extension(23, b""),
+            extension(0xFF01, b"\0"),
+            extension(5, b"\x01\0\0\0\0"),
+            extension(35, b""),
+        ]
     else:
         parts.append(extension(57, quic_parameters))
     if profile.ech_grease:
@@ -202,7 +263,10 @@ def server_flight(entropy: Entropy, *, tls13: bool, chain: list[bytes]) -> bytes
             + records(entropy.bytes(2600), content_type=23, version=0x0303)
         )
     done = b"\x0e\0\0\0"
-    exchange = b"\x0c" + vector(b"\x03" + u16(X25519) + vector(entropy.bytes(32), 1) + u16(0x0804)
-                                + vector(entropy.bytes(256), 2), 3)  # fmt: skip
+    exchange = b"\x0c" + vector(
+        b"\x03" + u16(X25519) + vector(entropy.bytes(32), 1) + u16(0x0804) + vector(entropy.bytes(256), 2), 3
+    )
     hello = server_hello(entropy, tls13=False, cipher=0xC02F)
-    return b"".join(records(part, version=0x0303) for part in (hello, certificate_message(chain), exchange, done))
+    return b"".join(
+        records(part, version=0x0303) for part in (hello, certificate_message(chain), exchange, done)
+    )

@@ -51,7 +51,9 @@ def _draw_names(count: int, names: int, generator: np.random.Generator) -> NDArr
     return generator.choice(names, size=count, p=weight / weight.sum())
 
 
-def _address(flows: NDArray[Any], clients: NDArray[Any], names: NDArray[Any], generator: np.random.Generator) -> None:
+def _address(
+    flows: NDArray[Any], clients: NDArray[Any], names: NDArray[Any], generator: np.random.Generator
+) -> None:
     """Clients in 10.0.0.0/8 and fd00::/8; servers in 198.18.0.0/15 (RFC 2544) and 2001:db8::/32."""
     count = len(flows)
     flows["ipv6"] = (generator.random(count) < 0.1) & (flows["kind"] != DNS)
@@ -86,7 +88,11 @@ def _draw_sizes(flows: NDArray[Any], packets: int, generator: np.random.Generato
     bulk = carries & (shape > 0.94)
     fixed = np.select(
         [kind == TLS, kind == HTTP, kind == QUIC],
-        [6 + (flows["client_cut"] > 0) + _segments(flows) + 1 + 3, 5 + _segments(flows) + 3, 2 + (flows["client_cut"] > 0)],
+        [
+            6 + (flows["client_cut"] > 0) + _segments(flows) + 1 + 3,
+            5 + _segments(flows) + 3,
+            2 + (flows["client_cut"] > 0),
+        ],
         2,
     )
     data = np.where(carries & ~bulk, data, 0)
@@ -113,7 +119,9 @@ def mix(packets: int, seed: int) -> tuple[NDArray[Any], bytes, dict[str, Any]]:
     count = int(packets * FLOWS_PER_PACKET)
     flows = np.zeros(count, FLOW)
     flows["kind"] = generator.choice([k for k, _ in SHARES], size=count, p=[share for _, share in SHARES])
-    flows["start_ns"] = START_NS + np.sort(generator.integers(0, packets * 1_000_000_000 // PACKETS_PER_SECOND, count))
+    flows["start_ns"] = START_NS + np.sort(
+        generator.integers(0, packets * 1_000_000_000 // PACKETS_PER_SECOND, count)
+    )
     flows["rtt_ns"] = generator.integers(2_000_000, 60_000_000, count)
     flows["client_seq"] = generator.integers(0, 2**32, count)
     flows["server_seq"] = generator.integers(0, 2**32, count)
@@ -150,7 +158,9 @@ def _times_all_open(flows: NDArray[Any], times: NDArray[Any], owners: NDArray[An
     times[:] = START_NS + np.arange(len(times)) * 20_000_000_000 // len(times)
 
 
-def write(path: Path, flows: NDArray[Any], arena: bytes, truth: dict[str, Any], *, all_open: bool) -> dict[str, Any]:
+def write(
+    path: Path, flows: NDArray[Any], arena: bytes, truth: dict[str, Any], *, all_open: bool
+) -> dict[str, Any]:
     """Write the flows' frames in time order to `path`, and the truth beside it; returns the truth."""
     total = int(flows["packets"].sum())
     times, owners = np.empty(total, np.int64), np.empty(total, np.int32)
@@ -183,7 +193,9 @@ def write(path: Path, flows: NDArray[Any], arena: bytes, truth: dict[str, Any], 
 
 def main() -> None:
     """Read the command line and write one capture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("capture", type=Path)
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--packets", type=int)

@@ -165,7 +165,7 @@ def write_frames(flows, order, times, owners, first, last, arena, noise, out):  
         k = flow["next"]
         flows[f]["next"] = k + 1
         kind = flow["kind"]
-        is_tcp = kind == TLS or kind == HTTP or kind == OPEN_TLS
+        is_tcp = kind in (TLS, HTTP, OPEN_TLS)
         flags = 0
         if is_tcp:
             from_server, flags, source, length, start = _tcp_step(flow, k)

@@ -27,7 +27,7 @@ _CLIENTS = (
     (tls_bytes.IPHONE_APP, 0.20), (tls_bytes.OLD_APP, 0.05),
 )  # fmt: skip
 _USER_AGENTS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0",
     "okhttp/4.12.0", "Dalvik/2.1.0 (Linux; U; Android 14; 23127PN0CC Build/UKQ1.230804.001)",
     "MicroMessenger Client", "Microsoft-Delivery-Optimization/10.1",
 )  # fmt: skip
@@ -107,9 +107,18 @@ class Openings:
         self._entropy = Entropy(seed + 2)
         self._pieces: list[bytes] = []
         self._size = 0
-        self._truth = {"tls_sni": 0, "tls_split": 0, "quic_sni": 0, "quic_split": 0, "http_host": 0, "dns_query": 0}
+        self._truth = {
+            "tls_sni": 0,
+            "tls_split": 0,
+            "quic_sni": 0,
+            "quic_split": 0,
+            "http_host": 0,
+            "dns_query": 0,
+        }
         self._names: set[str] = set()
-        profiles = np.random.default_rng(seed).choice(len(_CLIENTS), size=1 << 16, p=[share for _, share in _CLIENTS])
+        profiles = np.random.default_rng(seed).choice(
+            len(_CLIENTS), size=1 << 16, p=[share for _, share in _CLIENTS]
+        )
         self._profiles = profiles.tolist()
         self._flights = [self._flight(number) for number in range(64)]
 
@@ -122,7 +131,7 @@ class Openings:
         return {**self._truth, "distinct_names": len(self._names)}
 
     def fill(self, flow: Any, host: str, index: int) -> None:
-        """Write the flow's opening (a row of FLOW, changed in place) for the server `host`, the index-th name."""
+        """Write how the flow (a row of FLOW) opens, for the server `host`, the index-th name."""
         kind = flow["kind"]
         if kind == OPEN_UDP:
             client, server, cut = self._entropy.bytes(90), self._entropy.bytes(300), 0
@@ -168,10 +177,14 @@ class Openings:
         hello = tls_bytes.server_hello(self._entropy, tls13=True, cipher=0x1301)
         answer = quic_bytes.server_initial(destination, source, self._entropy.bytes(8), hello)
         if self._entropy.below(3):
-            message = tls_bytes.client_hello(tls_bytes.QUIC_APP, host, self._entropy, quic_parameters=parameters)
+            message = tls_bytes.client_hello(
+                tls_bytes.QUIC_APP, host, self._entropy, quic_parameters=parameters
+            )
             return quic_bytes.whole_hello(message, destination, source)[0], answer, 0
         self._truth["quic_split"] += 1
-        message = tls_bytes.client_hello(tls_bytes.QUIC_CHROME, host, self._entropy, quic_parameters=parameters)
+        message = tls_bytes.client_hello(
+            tls_bytes.QUIC_CHROME, host, self._entropy, quic_parameters=parameters
+        )
         first, *rest = quic_bytes.scrambled_hello(message, destination, source, self._entropy)
         return first + b"".join(rest), answer, len(first)
 
