@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from wire.kernel import kernel
 from wire.flows.fragments import recall_fragment, remember_fragment
 from wire.flows.link import enter_link, ethernet, ethertype_layer, llc, mpls, ppp, pppoe
@@ -28,8 +26,8 @@ from wire.flows.packet import (
     LAYER_PPPOE,
     LAYER_TEREDO,
     LAYER_TRANSPORT,
+    LAYER_VXLAN,
     OK,
-    PACKET,
     TRUNCATED_FRAME,
     TUNNEL_NONE,
     TUNNEL_TOO_DEEP,
@@ -39,11 +37,6 @@ from wire.flows.tunnels import erspan, geneve, gre, gtpu, teredo, vxlan
 
 #: A frame of ordinary depth takes four steps; a chain longer than this is hostile.
 _MAX_STEPS = 40
-
-
-def packet_scratch() -> np.ndarray:
-    """Two PACKET records: the packet, and the header of a fragmented datagram around it."""
-    return np.zeros(2, PACKET)
 
 
 @kernel

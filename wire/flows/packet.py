@@ -108,3 +108,8 @@ PACKET = np.dtype(
     ],
     align=True,
 )
+
+
+def packet_scratch() -> np.ndarray:
+    """Two PACKET records: the packet, and the header of a fragmented datagram around it."""
+    return np.zeros(2, PACKET)

@@ -14,7 +14,7 @@ from wire.flows.packet import (
     TRUNCATED_FRAME,
     TUNNEL_TOO_DEEP,
 )
-from wire.flows.records import ARP, ICMP, ICMP6, SCTP, TCP, UDP
+from wire.flows.records import ARP, ICMP, ICMP6, TCP, UDP
 from wire.flows.tunnels import udp_tunnel_layer
 
 #: The request that an ICMP reply answers, so that both directions share one key.

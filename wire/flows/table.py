@@ -1,0 +1,177 @@
+"""The flow table: frames in; payload references, deltas and flow rows out, in event time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.capture.frames import FrameBlock
+from wire.flows.emit import OUT_DELTAS, OUT_REFS, OUT_ROWS, OutputArrays, output_arrays
+from wire.flows.index import VLAN_FULL, VLAN_IGNORE, VLAN_OUTER
+from wire.flows.packet import REJECT_REASONS
+from wire.flows.slots import ACTIVE, CLOCK_NS, COUNTERS, NEXT_SERIAL, table_arrays
+from wire.flows.track import end_all, track_block
+
+_VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
+_OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 65_536, 65_536, 32_768
+
+#: Ports at or above 1024 where servers listen by custom (IANA's registry and common practice).
+_SERVICE_PORTS = (
+    1080, 1194, 1433, 1521, 1723, 1812, 1813, 1883, 1900, 1935, 2049, 2152, 3128, 3306, 3389, 3478, 3544,
+    4433, 4789, 5004, 5060, 5061, 5222, 5223, 5228, 5353, 5355, 5432, 5900, 6081, 6379, 6443, 6881, 8000,
+    8008, 8080, 8081, 8088, 8443, 8472, 8883, 8888, 9000, 9090, 9100, 9200, 9418, 10000, 11211, 27017, 51820,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Bounds and timeouts of the table, in event time.
+
+    `max_flows`: the table's size; `idle_seconds`: silence that ends a flow, by kind: TCP opening,
+    TCP established, TCP closed (late packets of a connection that is over), UDP, other.
+    """
+
+    max_flows: int = 262_144
+    active_timeout_seconds: float = 300.0
+    idle_seconds: tuple[float, float, float, float, float] = (30.0, 300.0, 10.0, 60.0, 30.0)
+    vlan: str = "ignore"
+    max_tunnel_depth: int = 4
+    flow_id_key: int = 0
+
+
+class _KernelSettings(NamedTuple):
+    secret: NDArray[np.uint64]  # [0] of flow ids, [1] of the index
+    vlan_mode: NDArray[np.int64]
+    active_ns: NDArray[np.int64]
+    max_tunnel_depth: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class FlowOutput:
+    """What a stretch of frames yielded: refs into `block`, deltas, rows (dtypes in records.py).
+
+    `block` is None after the last frame. `clock_ns` is the event clock afterwards: deltas of
+    minutes that ended before it are out, but for packets that come late.
+    """
+
+    block: FrameBlock | None
+    refs: NDArray[np.void]
+    deltas: NDArray[np.void]
+    rows: NDArray[np.void]
+    clock_ns: int
+    active_flows: int = 0
+
+
+@dataclass(slots=True)
+class FlowTable:
+    """A bounded table of flows. Not thread-safe; `advance` blocks in order of time."""
+
+    settings: FlowSettings = field(default_factory=FlowSettings)
+    kernel_faults: int = 0
+    _table: object = None
+    _kernel_settings: _KernelSettings | None = None
+    _idle_ns: NDArray[np.int64] | None = None
+    _service_ports: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        if settings.max_flows < 1 or settings.vlan not in _VLAN_MODES:
+            raise ValueError(f"flow table: max_flows {settings.max_flows}, vlan {settings.vlan!r}")
+        key = settings.flow_id_key & 0xFFFFFFFFFFFFFFFF
+        self._table = table_arrays(settings.max_flows)
+        self._kernel_settings = _KernelSettings(
+            secret=np.array([key ^ 0x243F6A8885A308D3, key ^ 0x13198A2E03707344], np.uint64),
+            vlan_mode=np.array([_VLAN_MODES[settings.vlan]], np.int64),
+            active_ns=np.array([settings.active_timeout_seconds * 1e9], np.int64),
+            max_tunnel_depth=np.array([settings.max_tunnel_depth], np.int64),
+        )
+        self._idle_ns = np.array([seconds * 1e9 for seconds in settings.idle_seconds], np.int64)
+        self._service_ports = np.zeros(65_536, np.uint8)
+        self._service_ports[:1024] = 1
+        self._service_ports[list(_SERVICE_PORTS)] = 1
+
+    def advance(self, block: FrameBlock) -> Iterator[FlowOutput]:
+        """Carry a block into the table; yields once, or more often when much is due at once."""
+        first = 0
+        resumed = False
+        while True:
+            out = output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)
+            try:
+                reached = self._track(block, first, resumed, out)
+            except IndexError:
+                self._recover()
+                reached = len(block)
+            yield self._output(block, out)
+            if reached >= len(block):
+                return
+            first, resumed = reached, True
+
+    def finish(self) -> Iterator[FlowOutput]:
+        """End all open flows: the capture is over."""
+        done = False
+        while not done:
+            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
+            done = end_all(self._table, out, self._kernel_settings.secret[0])  # type: ignore[union-attr]
+            yield self._output(None, out)
+
+    def counters(self) -> dict[str, int]:
+        """Packets, bytes, decoded, late and so on, cumulative; a closed set of names."""
+        names = dict(zip(COUNTERS, self._table.counters.tolist(), strict=True))  # type: ignore[attr-defined]
+        return {**names, "kernel_faults": self.kernel_faults}
+
+    def rejects(self) -> dict[str, int]:
+        """Frames rejected, by reason (REJECT_REASONS without `none`)."""
+        counts = self._table.rejects.tolist()  # type: ignore[attr-defined]
+        return dict(zip(REJECT_REASONS[1:], counts[1:], strict=True))
+
+    @property
+    def active_flows(self) -> int:
+        """Flows in the table now."""
+        return int(self._table.numbers[ACTIVE])  # type: ignore[attr-defined]
+
+    def _track(self, block: FrameBlock, first: int, resumed: bool, out: OutputArrays) -> int:
+        return int(
+            track_block(
+                block.buffer,
+                block.offset,
+                block.captured_bytes,
+                block.wire_bytes,
+                block.timestamp_ns,
+                block.interface,
+                block.vlan,
+                block.link_types,
+                first,
+                resumed,
+                self._table,
+                self._kernel_settings,
+                self._idle_ns,
+                self._service_ports,
+                out,
+            )
+        )
+
+    def _output(self, block: FrameBlock | None, out: OutputArrays) -> FlowOutput:
+        used = out.used
+        return FlowOutput(
+            block,
+            out.refs[: used[OUT_REFS]],
+            out.deltas[: used[OUT_DELTAS]],
+            out.rows[: used[OUT_ROWS]],
+            int(self._table.numbers[CLOCK_NS]),  # type: ignore[attr-defined]
+            self.active_flows,
+        )
+
+    def _recover(self) -> None:
+        """A guard fired: count it, keep totals, clock and serials, start with an empty table."""
+        self.kernel_faults += 1
+        fresh = table_arrays(self.settings.max_flows)
+        old = self._table
+        for cell in (CLOCK_NS, NEXT_SERIAL):
+            fresh.numbers[cell] = old.numbers[cell]  # type: ignore[attr-defined]
+        fresh.counters[:] = old.counters  # type: ignore[attr-defined]
+        fresh.rejects[:] = old.rejects  # type: ignore[attr-defined]
+        self._table = fresh

@@ -1,0 +1,221 @@
+"""The kernel that carries a block's frames into the flow table, in event time."""
+
+from __future__ import annotations
+
+from wire.kernel import kernel
+from wire.flows.count import add_packet, follow_tcp, is_new_connection
+from wire.flows.decode import decode_frame
+from wire.flows.emit import emit_delta, emit_row, has_room
+from wire.flows.index import find, key_hash
+from wire.flows.lifecycle import end_flow, open_flow, take_slot
+from wire.flows.lists import move_to_end, next_expired
+from wire.flows.packet import FRAGMENT_LATER, FRAGMENT_NONE, OK, UNKNOWN_LINK_TYPE
+from wire.flows.payload import announce, show_payload
+from wire.flows.records import END_CAPTURE, END_NONE, END_TIMEOUT, TCP, UDP
+from wire.flows.slots import (
+    CLOCK_NS,
+    COUNT_BYTES,
+    COUNT_DECODED,
+    COUNT_FRAGMENTS,
+    COUNT_JUMPS,
+    COUNT_LATE,
+    COUNT_PACKETS,
+    COUNT_TRUNCATED,
+    DRAIN_MINUTE,
+    DRAIN_TOUCHED,
+    EXPIRE_AT_NS,
+    JUMP_NS,
+    LISTS,
+    MINUTE_NS,
+    NO_SLOT,
+    STATE_FRAGMENTS,
+    TOUCHED_COUNT,
+)
+
+_HOUR_NS = 3_600_000_000_000
+_EXPIRE_EVERY_NS = 100_000_000
+
+
+@kernel
+def advance_clock(table, timestamp_ns):  # type: ignore[no-untyped-def]
+    """Move the event clock: the highest time seen, but a lone jump of over an hour waits.
+
+    The jump counts once the next packet does not fall back behind it.
+    """
+    clock = table.numbers[CLOCK_NS]
+    if clock == 0:
+        table.numbers[CLOCK_NS] = max(timestamp_ns, 1)
+        table.numbers[DRAIN_MINUTE] = timestamp_ns // MINUTE_NS
+        return
+    jump = table.numbers[JUMP_NS]
+    if jump != 0:
+        if timestamp_ns >= jump - _HOUR_NS:
+            clock = jump
+            table.numbers[CLOCK_NS] = clock
+        table.numbers[JUMP_NS] = 0
+    if timestamp_ns < clock:
+        table.counters[COUNT_LATE] += 1
+    elif timestamp_ns - clock <= _HOUR_NS:
+        table.numbers[CLOCK_NS] = timestamp_ns
+    else:
+        table.numbers[JUMP_NS] = timestamp_ns
+        table.counters[COUNT_JUMPS] += 1
+
+
+@kernel
+def drain(table, out, idle_ns, secret):  # type: ignore[no-untyped-def]
+    """Emit what the clock has made due: deltas of a closed minute, idle flows. False: no room."""
+    clock = table.numbers[CLOCK_NS]
+    minute = clock // MINUTE_NS
+    if minute > table.numbers[DRAIN_MINUTE]:
+        at = table.numbers[DRAIN_TOUCHED]
+        while at < table.numbers[TOUCHED_COUNT]:
+            if not has_room(out):
+                table.numbers[DRAIN_TOUCHED] = at
+                return False
+            slot = table.touched[at]
+            if table.slots[slot].serial != 0:
+                emit_delta(table, slot, out, 0, END_NONE)
+            at += 1
+        table.numbers[DRAIN_TOUCHED] = 0
+        table.numbers[TOUCHED_COUNT] = 0
+        table.numbers[DRAIN_MINUTE] = minute
+    if clock < table.numbers[EXPIRE_AT_NS]:
+        return True
+    slot = next_expired(table, clock, idle_ns)
+    while slot != NO_SLOT:
+        if not has_room(out):
+            return False
+        end_flow(table, slot, out, END_TIMEOUT, secret)
+        slot = next_expired(table, clock, idle_ns)
+    table.numbers[EXPIRE_AT_NS] = clock + _EXPIRE_EVERY_NS
+    return True
+
+
+@kernel
+def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
+    """Note that a flow has a delta open in the packet's minute."""
+    flow = table.slots[slot]
+    minute = timestamp_ns // MINUTE_NS
+    if flow.delta_minute != minute:
+        emit_delta(table, slot, out, 0, END_NONE)
+        flow.delta_minute = minute
+    open_minute = table.numbers[DRAIN_MINUTE]
+    if flow.touched_minute != open_minute:
+        flow.touched_minute = open_minute
+        table.touched[table.numbers[TOUCHED_COUNT]] = slot
+        table.numbers[TOUCHED_COUNT] += 1
+
+
+@kernel
+def _track(
+    buffer, table, packet, interface, wire_bytes, timestamp_ns, settings, idle_ns, service_ports, out
+):  # type: ignore[no-untyped-def]
+    """Count a decoded packet to its flow, opening and ending flows as it asks."""
+    secret = settings.secret[0]
+    hashed = key_hash(packet, settings.vlan_mode[0], settings.secret[1])
+    found = find(table, packet, hashed, settings.vlan_mode[0])
+    slot = found >> 1
+    direction = found & 1
+    if found != NO_SLOT:
+        flow = table.slots[slot]
+        if flow.last_ns + idle_ns[flow.list] <= timestamp_ns:
+            end_flow(table, slot, out, END_TIMEOUT, secret)
+            found = NO_SLOT
+        elif is_new_connection(table, slot, direction, packet):
+            end_flow(table, slot, out, END_TIMEOUT, secret)
+            found = NO_SLOT
+        elif timestamp_ns - flow.row_start_ns >= settings.active_ns[0]:
+            emit_delta(table, slot, out, 0, END_NONE)
+            emit_row(table, slot, out, 1, END_NONE, secret)
+            flow.row_start_ns = timestamp_ns
+    named = packet.protocol == TCP or packet.protocol == UDP
+    if found == NO_SLOT:
+        slot = take_slot(table, out, idle_ns, table.numbers[CLOCK_NS], secret)
+        direction = open_flow(table, slot, packet, hashed, interface, timestamp_ns, service_ports)
+        if named:
+            announce(table.slots[slot], out, timestamp_ns)
+    _touch(table, slot, out, timestamp_ns)
+    add_packet(table, slot, direction, packet, wire_bytes, timestamp_ns)
+    flow = table.slots[slot]
+    kind = flow.list
+    if packet.fragment != FRAGMENT_NONE:
+        flow.state |= STATE_FRAGMENTS
+        table.counters[COUNT_FRAGMENTS] += 1
+    half = table.halves[2 * slot + direction]
+    if packet.protocol == TCP and packet.fragment != FRAGMENT_LATER:
+        kind = follow_tcp(table, slot, direction, packet, timestamp_ns)
+    if named and packet.payload_end > packet.payload_start and half.budget > 0:
+        show_payload(buffer, packet, flow, half, direction, out, timestamp_ns)
+    move_to_end(table, slot, kind)
+
+
+@kernel
+def track_block(
+    buffer,
+    offsets,
+    captured_bytes,
+    wire_bytes,
+    timestamps_ns,
+    interfaces,
+    vlans,
+    link_types,
+    first,
+    clock_moved,
+    table,
+    settings,
+    idle_ns,
+    service_ports,
+    out,
+):  # type: ignore[no-untyped-def]
+    """Carry frames first, first + 1 ... into the table.
+
+    Returns the index of the first frame that was not carried because an output had no room
+    (its clock has moved; call again with `clock_moved`), or the number of frames.
+    """
+    for i in range(first, len(offsets)):
+        timestamp_ns = timestamps_ns[i]
+        if i != first or not clock_moved:
+            advance_clock(table, timestamp_ns)
+        if not has_room(out) or not drain(table, out, idle_ns, settings.secret[0]):
+            return i
+        wire = max(wire_bytes[i], captured_bytes[i])
+        table.counters[COUNT_PACKETS] += 1
+        table.counters[COUNT_BYTES] += wire
+        link_type = -1
+        if 0 <= interfaces[i] < len(link_types):
+            link_type = link_types[interfaces[i]]
+        status = decode_frame(
+            buffer,
+            offsets[i],
+            captured_bytes[i],
+            wire,
+            link_type,
+            vlans[i],
+            timestamp_ns,
+            settings.max_tunnel_depth[0],
+            table.fragments,
+            table.packet,
+        )
+        if status != OK:
+            table.rejects[min(status, UNKNOWN_LINK_TYPE)] += 1
+            continue
+        table.counters[COUNT_DECODED] += 1
+        packet = table.packet[0]
+        if packet.payload_end - packet.payload_start < packet.payload_bytes and packet.fragment == FRAGMENT_NONE:
+            table.counters[COUNT_TRUNCATED] += 1
+        _track(
+            buffer, table, packet, interfaces[i], wire, timestamp_ns, settings, idle_ns, service_ports, out
+        )
+    return len(offsets)
+
+
+@kernel
+def end_all(table, out, secret):  # type: ignore[no-untyped-def]
+    """End every flow because the capture ends. Returns False when the output has no room left."""
+    for kind in range(LISTS):
+        while table.heads[kind] != NO_SLOT:
+            if not has_room(out):
+                return False
+            end_flow(table, table.heads[kind], out, END_CAPTURE, secret)
+    return True
