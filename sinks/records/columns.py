@@ -34,9 +34,7 @@ def strings_by_id(
     return _dictionary(codes, [text(strings[i]) for i in distinct.tolist()])
 
 
-def lists_by_id(
-    offsets: NDArray[np.int64], ids: NDArray[np.int32], strings: StringTable
-) -> pa.ListArray:
+def lists_by_id(offsets: NDArray[np.int64], ids: NDArray[np.int32], strings: StringTable) -> pa.ListArray:
     """A column of lists of interned strings; list i is ids[offsets[i]:offsets[i + 1]], null when empty."""
     values = strings_by_id(ids, strings)
     starts = pa.array(offsets.astype(np.int32), mask=np.append(np.diff(offsets) == 0, False))

@@ -250,5 +250,3 @@ def _without_local_names(
     counts = np.diff(offsets)
     kept = np.where(np.isin(ports, _LOCAL_NAME_PORTS).any(axis=0), 0, counts)
     return np.append(0, np.cumsum(kept)), ids[np.repeat(kept > 0, counts)]
-
-

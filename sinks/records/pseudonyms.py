@@ -48,4 +48,3 @@ class Pseudonyms:
         """The pseudonym of one address."""
         address = high.to_bytes(8, "big") + low.to_bytes(8, "big")
         return "h-" + hmac.digest(self._key, _PURPOSE + address, hashlib.sha256).hex()[:20]
-

@@ -1,0 +1,115 @@
+"""The configuration: what a user can turn, each key with its default and the reason for it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from detectors.networks import DEFAULT_NETWORKS
+from monitor.shipped import shipped
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value if isinstance(value, str) else str(value), strict=True)
+    except ValueError as error:
+        raise ValueError(f"{value} is no network, such as 10.0.0.0/8 ({error})") from None
+
+
+_Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_Seconds = Annotated[float, Field(ge=1, le=86_400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Campus(_Section):
+    """Whose packets these are."""
+
+    id: _Name = "campus"
+    sensor: _Name = "sensor"
+    timezone: str = "Asia/Shanghai"  # the opinion's schools; sets what night and school hours mean
+    networks: tuple[_Network, ...] = Field(DEFAULT_NETWORKS, min_length=1, max_length=256)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone, such as Asia/Shanghai") from None
+        return value
+
+
+class IdleSeconds(_Section):
+    """Silence after which a flow is over. Suricata's and Zeek's habits, in event time."""
+
+    tcp_opening: _Seconds = 30  # a handshake that stalls is over soon
+    tcp_established: _Seconds = 300
+    tcp_closed: _Seconds = 10  # late packets of a closed connection still belong to it
+    udp: _Seconds = 60
+    other: _Seconds = 30
+
+
+class Flows(_Section):
+    """The flow table."""
+
+    max_flows: int = Field(262_144, ge=1_024, le=16_777_216)  # about 400 bytes each
+    active_timeout_seconds: _Seconds = 300  # a long flow yields a row this often
+    idle_timeout_seconds: IdleSeconds = IdleSeconds()
+    vlan: Literal["ignore", "outer", "full"] = "ignore"  # mirror ports tag one direction alone
+    max_tunnel_depth: int = Field(4, ge=0, le=8)
+
+
+class Names(_Section):
+    """What is kept to name flows."""
+
+    max_strings: int = Field(1 << 20, ge=1_024, le=1 << 24)  # distinct names and fingerprints
+    max_string_bytes: int = Field(64 << 20, ge=1 << 16, le=1 << 30)
+    max_answers: int = Field(262_144, ge=1_024, le=1 << 24)  # addresses that DNS told clients of
+
+
+class Anomaly(_Section):
+    """The forest over host windows."""
+
+    accepted_false_alerts_per_day: float = Field(1.0, gt=0, le=1_000)
+    model_file: Path | None = None  # without one, a replay learns from its own first half
+
+
+class Privacy(_Section):
+    """Keys."""
+
+    key_file: Path | None = None  # 16 bytes or more; --addresses pseudonym needs it
+
+
+class Metrics(_Section):
+    """The exposition while `run` runs."""
+
+    address: str = "127.0.0.1"  # nobody else needs to read it by default
+    port: int = Field(9465, ge=0, le=65_535)  # 0: any free port
+
+
+class CatalogueFiles(_Section):
+    """Where names get their meaning from: files, and folders of *.yaml."""
+
+    paths: tuple[Path, ...] = Field(
+        default_factory=lambda: (shipped("configs/catalogue"),), min_length=1, max_length=256
+    )
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    campus: Campus = Campus()
+    flows: Flows = Flows()
+    names: Names = Names()
+    anomaly: Anomaly = Anomaly()
+    privacy: Privacy = Privacy()
+    metrics: Metrics = Metrics()
+    catalogue: CatalogueFiles = Field(default_factory=CatalogueFiles)

@@ -1,0 +1,69 @@
+"""From the configuration to the settings of each stage."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from detectors.networks import Networks
+from detectors.settings import DetectorSettings
+from monitor.config import Config
+from sinks.records.pseudonyms import Pseudonyms, read_key
+from wire.flows.table import FlowSettings
+from wire.names.answers import AnswerSettings
+from wire.names.namer import NamerSettings
+
+#: Without a key file ids are joinable between runs by anyone; with one, by the key's holder alone.
+_NO_KEY = b"campuswatch without a privacy.key_file"
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """What each room is told."""
+
+    flows: FlowSettings
+    names: NamerSettings
+    detectors: DetectorSettings
+    pseudonyms: Pseudonyms | None
+
+
+def settings_from(config: Config, pseudonymise: bool) -> StageSettings:
+    """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had."""
+    key = _NO_KEY if config.privacy.key_file is None else read_key(config.privacy.key_file)
+    idle = config.flows.idle_timeout_seconds
+    return StageSettings(
+        flows=FlowSettings(
+            max_flows=config.flows.max_flows,
+            active_timeout_seconds=config.flows.active_timeout_seconds,
+            idle_seconds=(idle.tcp_opening, idle.tcp_established, idle.tcp_closed, idle.udp, idle.other),
+            vlan=config.flows.vlan,
+            max_tunnel_depth=config.flows.max_tunnel_depth,
+            flow_id_key=int.from_bytes(derived(key, b"flow id")[:8], "big"),
+        ),
+        names=NamerSettings(
+            max_flows=2 * config.flows.max_flows,  # states of flows whose last row is on its way
+            max_strings=config.names.max_strings,
+            max_string_bytes=config.names.max_string_bytes,
+            answers=AnswerSettings(
+                max_own=config.names.max_answers, max_shared=config.names.max_answers // 2
+            ),
+        ),
+        detectors=DetectorSettings(
+            catalogue=config.catalogue.paths,
+            key=derived(key, b"finding id"),
+            campus=config.campus.id,
+            sensor=config.campus.sensor,
+            networks=config.campus.networks,
+            accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
+            model_file=config.anomaly.model_file,
+        ),
+        pseudonyms=Pseudonyms(derived(key, b"address"), Networks(config.campus.networks))
+        if pseudonymise
+        else None,
+    )
+
+
+def derived(key: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose alone."""
+    return hmac.digest(key, b"campuswatch " + purpose, hashlib.sha256)

@@ -1,0 +1,114 @@
+"""Every metric: name, kind, meaning and the closed set of each label. docs/metrics.md is made from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detectors.catalogue.categories import CATEGORIES
+from detectors.findings_text import LIMITS, PATTERNS
+from detectors.window_features import PHASES
+from wire.capture.pcapng_blocks import SKIPPED
+from wire.flows.packet import REJECT_REASONS
+from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
+from wire.names.dns_name import DNS_STATUS_NAMES
+from wire.names.facts import ECH_NAMES, NAME_SOURCES
+from wire.names.work import COUNTER_NAMES
+
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+DIRECTIONS = ("c2s", "s2c")
+#: How much of a flow an operator sees: a name; only the public name of an ECH hello; nothing.
+VISIBILITY = ("named", "ech_hidden", "unnamed")
+#: Upper bounds of the score's buckets; scores lie in [0, 1].
+SCORE_BUCKETS = tuple(round(0.05 * i, 2) for i in range(1, 21))
+
+#: The keys of Namer.counters.
+NAME_EVENTS = (
+    *COUNTER_NAMES,
+    *(f"dns_{name}" for name in DNS_STATUS_NAMES),
+    "strings_refused",
+)
+RULES = tuple(LIMITS)
+
+#: Label values that stand in the catalogue, not in the code.
+FROM_CATALOGUE = None
+_LABELS: dict[str, tuple[str, ...] | None] = {
+    "category": CATEGORIES,
+    "direction": DIRECTIONS,
+    "ech": ECH_NAMES,
+    "event": NAME_EVENTS,
+    "end": TCP_END_NAMES,
+    "pattern": tuple(PATTERNS),
+    "phase": PHASES,
+    "proto": tuple(sorted(PROTO_NAMES.values())),
+    "rule": RULES,
+    "service": FROM_CATALOGUE,
+    "source": NAME_SOURCES,
+    "state": VISIBILITY,
+    "tunnel": TUNNEL_NAMES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. `labels` pairs a label's name with its values, FROM_CATALOGUE for services."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+
+
+def _metric(kind: str, name: str, text: str, *labels: str | tuple[str, tuple[str, ...]]) -> Metric:
+    pairs = tuple((label, _LABELS[label]) if isinstance(label, str) else label for label in labels)
+    return Metric(f"campuswatch_{name}", kind, text, pairs)
+
+
+METRICS: tuple[Metric, ...] = (
+    _metric(GAUGE, "event_time_seconds", "Event clock: the highest packet time, seconds since the epoch."),
+    _metric(COUNTER, "capture_packets_total", "Frames that the capture gave."),
+    _metric(COUNTER, "capture_bytes_total", "Bytes of these frames on the wire."),
+    _metric(
+        COUNTER,
+        "capture_skipped_total",
+        "Blocks of a capture file that were passed over or repaired.",
+        ("reason", SKIPPED),
+    ),
+    _metric(COUNTER, "decoded_packets_total", "Frames that were counted to a flow."),
+    _metric(
+        COUNTER,
+        "rejected_packets_total",
+        "Frames that yield no flow, by reason.",
+        ("reason", REJECT_REASONS[1:]),
+    ),
+    _metric(COUNTER, "late_packets_total", "Frames behind the event clock."),
+    _metric(
+        COUNTER, "clock_jumps_held_total", "Frames more than an hour ahead, which did not move the clock."
+    ),
+    _metric(COUNTER, "fragment_packets_total", "Frames that are IP fragments."),
+    _metric(COUNTER, "truncated_payloads_total", "Frames whose payload the capture cut off."),
+    _metric(COUNTER, "kernel_faults_total", "Blocks given up because a bounds check of compiled code fired."),
+    _metric(GAUGE, "flows_active", "Flows in the table."),
+    _metric(COUNTER, "flows_opened_total", "Flows that were opened."),
+    _metric(COUNTER, "flow_evictions_total", "Flows ended early because the table was full."),
+    _metric(COUNTER, "flows_total", "Flows that ended, by protocol.", "proto"),
+    _metric(COUNTER, "tcp_flows_total", "TCP flows that ended, by how.", "end"),
+    _metric(COUNTER, "tunnel_flows_total", "Flows that ended, by the innermost tunnel.", "tunnel"),
+    _metric(COUNTER, "named_flows_total", "Flows that ended, by the evidence that named them.", "source"),
+    _metric(COUNTER, "visibility_flows_total", "TCP and UDP flows that ended, by what is visible.", "state"),
+    _metric(COUNTER, "ech_flows_total", "Flows that ended, by Encrypted Client Hello.", "ech"),
+    _metric(
+        COUNTER,
+        "name_events_total",
+        "What was odd or refused while names were read.",
+        "event",
+    ),
+    _metric(GAUGE, "strings", "Distinct names and fingerprints held in memory."),
+    _metric(COUNTER, "category_flows_total", "Flows that ended, by category.", "category"),
+    _metric(COUNTER, "classified_bytes_total", "Bytes on the wire, by category.", "category", "direction"),
+    _metric(COUNTER, "service_flows_total", "Flows that ended, by service.", "service"),
+    _metric(COUNTER, "service_bytes_total", "Bytes on the wire, both directions, by service.", "service"),
+    _metric(COUNTER, "windows_total", "Host-minutes, by what became of them.", "phase"),
+    _metric(HISTOGRAM, "anomaly_score", "Scores of host-minutes; higher is stranger."),
+    _metric(COUNTER, "findings_total", "Findings, by rule.", "rule"),
+    _metric(COUNTER, "finding_patterns_total", "Findings that show a pattern, by pattern.", "pattern"),
+)

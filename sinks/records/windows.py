@@ -1,0 +1,46 @@
+"""windows.parquet: a row per host and minute, with its features and its score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.window_features import FEATURE_NAMES, MINUTE_NS, PHASES, WINDOW
+from sinks.records import columns
+from sinks.records.addresses import address_column
+from sinks.records.parquet import open_parquet
+from sinks.records.pseudonyms import Pseudonyms
+
+#: Scores agree within this between machines (CONTRACTS: Flows), so no more is written.
+_SCORE_DECIMALS = 6
+_BATCH_ROWS = 1 << 16
+
+
+def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> pa.Table:
+    """WINDOWs, (n,), as the columns of windows.parquet; NaN scores and p-values become null."""
+    features = windows["features"].round(_SCORE_DECIMALS)
+    return pa.table(
+        {
+            "window_start": columns.times(windows["window_start_ns"]),
+            "window_seconds": pa.array(np.full(len(windows), MINUTE_NS // 10**9, np.int32)),
+            "host": address_column(windows["host_hi"], windows["host_lo"], pseudonyms),
+            **{name: columns.numbers(features[:, i]) for i, name in enumerate(FEATURE_NAMES)},
+            "score": columns.floats(windows["score"].round(_SCORE_DECIMALS)),
+            "p_value": columns.floats(windows["p_value"]),
+            "phase": columns.enumeration(windows["phase"], PHASES),
+        }
+    )
+
+
+def write_windows(path: Path, parts: Sequence[NDArray[np.void]], pseudonyms: Pseudonyms | None) -> int:
+    """Write WINDOWs in the order of (window_start, host); the number of rows. Raises OSError."""
+    windows = np.concatenate(parts) if len(parts) else np.zeros(0, WINDOW)
+    windows = windows[np.lexsort((windows["host_lo"], windows["host_hi"], windows["window_start_ns"]))]
+    with open_parquet(path, windows_table(windows[:0], pseudonyms).schema) as writer:
+        for start in range(0, len(windows), _BATCH_ROWS):
+            writer.write_table(windows_table(windows[start : start + _BATCH_ROWS], pseudonyms))
+    return len(windows)

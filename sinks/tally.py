@@ -1,0 +1,144 @@
+"""Totals of a run: what the summary tells and the metrics expose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.categories import CATEGORIES
+from detectors.window_features import PHASES
+from sinks.metrics.definitions import VISIBILITY
+from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
+from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
+
+_NAMED, _ECH_HIDDEN, _UNNAMED = range(len(VISIBILITY))
+
+
+class Tally:
+    """Adds up flow rows, windows and findings; vectorised, bounded by the closed sets."""
+
+    def __init__(self, services: Sequence[str], rules: Sequence[str]) -> None:
+        self._services = services
+        self._proto = np.zeros(256, np.int64)
+        self._tcp_end = np.zeros(len(TCP_END_NAMES), np.int64)
+        self._tunnel = np.zeros(len(TUNNEL_NAMES), np.int64)
+        self._source = np.zeros(len(NAME_SOURCES), np.int64)
+        self._ech = np.zeros(len(ECH_NAMES), np.int64)
+        self._visibility = np.zeros(len(VISIBILITY), np.int64)
+        self._category = np.zeros(len(CATEGORIES), np.int64)
+        self._category_bytes = np.zeros((len(CATEGORIES), 2), np.int64)
+        self._service = np.zeros(len(services) + 1, np.int64)  # [0] is flows of no service
+        self._service_bytes = np.zeros(len(services) + 1, np.int64)
+        self._service_category = np.zeros(len(services), np.int64)
+        self._phase = np.zeros(len(PHASES), np.int64)
+        self.rows = 0
+        self.findings = dict.fromkeys(rules, 0)
+
+    def add_flows(
+        self,
+        rows: NDArray[np.void],
+        facts: NDArray[np.void],
+        service: NDArray[np.int32],
+        category: NDArray[np.uint8],
+    ) -> None:
+        """Count rows, (n,) each. Bytes count with every row, a flow once, with its last row."""
+        self.rows += len(rows)
+        size = np.ascontiguousarray(rows["bytes"])
+        for direction in range(2):
+            _add(self._category_bytes[:, direction], category, size[:, direction])
+        _add(self._service_bytes, service + 1, size.sum(axis=1))
+        last = rows["checkpoint"] == 0
+        if not last.all():
+            rows, facts, service, category = rows[last], facts[last], service[last], category[last]
+        protocol, source, ech = rows["protocol"], facts["name_source"], facts["ech"]
+        _add(self._proto, protocol)
+        _add(self._tcp_end, rows["tcp_end"][protocol == TCP])
+        _add(self._tunnel, rows["tunnel"])
+        _add(self._source, source)
+        _add(self._ech, ech)
+        _add(self._category, category)
+        _add(self._service, service + 1)
+        state = np.where(source != SOURCE_NONE, _NAMED, np.where(ech == ECH_OUTER, _ECH_HIDDEN, _UNNAMED))
+        _add(self._visibility, state[(protocol == TCP) | (protocol == UDP)])
+        self._service_category[service[service >= 0]] = category[service >= 0]
+
+    def add_windows(self, windows: NDArray[np.void]) -> None:
+        """Count WINDOWs by phase."""
+        _add(self._phase, windows["phase"])
+
+    @property
+    def flows(self) -> int:
+        """Flows that ended."""
+        return int(self._proto.sum())
+
+    def by_proto(self) -> dict[str, int]:
+        """Flows that ended, by protocol."""
+        return {name: int(self._proto[number]) for number, name in sorted(PROTO_NAMES.items())}
+
+    def by_tcp_end(self) -> dict[str, int]:
+        """TCP flows that ended, by how."""
+        return _named(TCP_END_NAMES, self._tcp_end)
+
+    def by_tunnel(self) -> dict[str, int]:
+        """Flows that ended, by the innermost tunnel."""
+        return _named(TUNNEL_NAMES, self._tunnel)
+
+    def by_source(self) -> dict[str, int]:
+        """Flows that ended, by the evidence that named them."""
+        return _named(NAME_SOURCES, self._source)
+
+    def by_ech(self) -> dict[str, int]:
+        """Flows that ended, by Encrypted Client Hello."""
+        return _named(ECH_NAMES, self._ech)
+
+    def by_visibility(self) -> dict[str, int]:
+        """TCP and UDP flows that ended, by what is visible."""
+        return _named(VISIBILITY, self._visibility)
+
+    def by_category(self) -> dict[str, int]:
+        """Flows that ended, by category."""
+        return _named(CATEGORIES, self._category)
+
+    def category_bytes(self) -> dict[str, tuple[int, int]]:
+        """Bytes on the wire by category: client to server, server to client."""
+        pairs = zip(CATEGORIES, self._category_bytes.tolist(), strict=True)
+        return {name: (sent, received) for name, (sent, received) in pairs}
+
+    def by_service(self) -> dict[str, int]:
+        """Flows that ended, by service; zeros too."""
+        return _named(self._services, self._service[1:])
+
+    def service_bytes(self) -> dict[str, int]:
+        """Bytes on the wire, by service; zeros too."""
+        return _named(self._services, self._service_bytes[1:])
+
+    def by_phase(self) -> dict[str, int]:
+        """Windows, by what became of them."""
+        return _named(PHASES, self._phase)
+
+    def top_services(self, most: int) -> dict[str, list[tuple[str, int, int]]]:
+        """For each category that has any: services, flows, bytes; the most bytes first."""
+        top: dict[str, list[tuple[str, int, int]]] = {}
+        size = self._service_bytes[1:]
+        seen = np.flatnonzero(size)
+        for i in seen[np.lexsort((seen, -size[seen]))].tolist():
+            of_category = top.setdefault(CATEGORIES[self._service_category[i]], [])
+            if len(of_category) < most:
+                of_category.append((self._services[i], int(self._service[i + 1]), int(size[i])))
+        return {name: top[name] for name in CATEGORIES if name in top}
+
+
+def _add(
+    totals: NDArray[np.int64], index: NDArray[np.integer], weight: NDArray[np.int64] | None = None
+) -> None:
+    """totals[index] += weight, or 1; exact, as floating-point weights are not."""
+    if weight is None:
+        totals += np.bincount(index, minlength=len(totals))
+    else:
+        np.add.at(totals, index, weight)
+
+
+def _named(names: Sequence[str], totals: NDArray[np.int64]) -> dict[str, int]:
+    return dict(zip(names, totals.tolist(), strict=True))
