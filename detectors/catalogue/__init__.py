@@ -1,0 +1,1 @@
+"""What a name is: education apps, advertising, trackers, games, platforms."""

@@ -1,0 +1,41 @@
+"""The closed set of categories, and the kinds that divide three of them (CONTRACTS: Names and categories)."""
+
+from __future__ import annotations
+
+#: A category's code is its position here.
+CATEGORIES = (
+    "education",
+    "advertising",
+    "tracking",
+    "functional",
+    "game",
+    "platform",
+    "general",  # a name that no entry knows
+    "unknown",  # no name
+)
+EDUCATION, ADVERTISING, TRACKING, FUNCTIONAL, GAME, PLATFORM, GENERAL, UNKNOWN = range(8)
+
+#: Categories that an entry may have; the other two are what is left over.
+ENTRY_CATEGORIES = CATEGORIES[:GENERAL]
+
+#: Kinds within a category; an entry of a category that is listed here must name one.
+KINDS = {
+    "education": (
+        "national-platform",
+        "exam",
+        "lms",
+        "mooc",
+        "classroom-tool",
+        "resources",
+        "video-class",
+        "language",
+        "coding",
+        "adult-vocational",
+        "k12-homework",
+        "early-learning",
+        "school-home",
+        "campus-service",
+    ),
+    "tracking": ("analytics", "attribution", "crash", "fingerprint"),
+    "functional": ("push", "captcha", "one-key-login", "location"),
+}

@@ -1,0 +1,69 @@
+"""The words of findings, in Chinese and English, in one table. No text holds an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detectors.forest.explanation import Reason
+from detectors.rules.signal import Signal
+
+#: What the wire could not show, by rule.
+LIMITS = {
+    "anomalous-host": {
+        "zh": "流量看不出意图，也看不到加密内容；地址背后可能不止一台设备。",
+        "en": "Traffic shows neither intent nor encrypted content; an address may hide several devices.",
+    }
+}
+
+PATTERNS = {
+    "scan-vertical": ("端口扫描（单一目标）", "a port scan of one target"),
+    "scan-horizontal": ("端口扫描（多个目标）", "a scan of one port over many targets"),
+    "address-sweep": ("地址探测（ARP 或 ICMP）", "an address sweep (ARP or ICMP)"),
+    "brute-force": ("口令猜测（反复登录）", "password guessing (repeated logins)"),
+    "flood": ("洪泛", "a flood"),
+    "dns-tunnel": ("DNS 隧道", "a DNS tunnel"),
+    "icmp-tunnel": ("ICMP 隧道", "an ICMP tunnel"),
+    "beacon": ("定时回连（信标）", "a beacon (regular call-backs)"),
+}
+
+FEATURE_WORDS = {
+    "flows_opened": ("新建连接数", "flows opened"),
+    "packets": ("包数", "packets"),
+    "bytes_out": ("发出字节", "bytes sent"),
+    "bytes_in": ("收到字节", "bytes received"),
+    "out_share": ("发出占比", "share of bytes sent"),
+    "servers": ("访问的服务器数", "servers contacted"),
+    "server_ports": ("访问的端口数", "server ports contacted"),
+    "failed_flows": ("失败连接数", "failed flows"),
+    "failed_share": ("失败占比", "share of failed flows"),
+    "flows_per_server": ("每台服务器的连接数", "flows per server"),
+    "dns_queries": ("DNS 查询数", "DNS queries"),
+    "nxdomain_share": ("域名不存在占比", "share of NXDOMAIN answers"),
+    "unnamed_share": ("无名连接占比", "share of unnamed flows"),
+    "third_party_share": ("广告与跟踪占比", "share of advertising and tracking flows"),
+    "udp_share": ("UDP 占比", "share of UDP flows"),
+    "inbound_flows": ("被访问连接数", "inbound flows"),
+    "inbound_peers": ("来访地址数", "addresses that connected in"),
+    "small_flow_share": ("小流占比", "share of tiny flows"),
+    "control_packets": ("ICMP/ARP 包数", "ICMP and ARP packets"),
+    "frame_bytes_out": ("发出帧的平均字节", "mean bytes per frame sent"),
+}
+
+
+def narrate(minutes: int, patterns: Sequence[Signal], reasons: Sequence[Reason]) -> dict[str, str]:
+    """One sentence in each language: what the host did, for how long, and what moved the score."""
+    named = [PATTERNS[each.pattern] for each in patterns if each.pattern]
+    zh, en = f"该主机连续 {minutes} 分钟内行为异常", f"Within {minutes} min this host behaved unusually"
+    if named:
+        zh += "，表现为" + "、".join(words for words, _ in named)
+        en += ", in the manner of " + " and ".join(words for _, words in named)
+    moved = [(FEATURE_WORDS[each.feature], each) for each in reasons]
+    if moved:
+        zh += "：" + "；".join(f"{w[0]} {_figure(r.seen)}（通常 {_figure(r.usual)}）" for w, r in moved)
+        en += ": " + "; ".join(f"{w[1]} {_figure(r.seen)} (usually {_figure(r.usual)})" for w, r in moved)
+    return {"zh": zh + "。", "en": en + "."}
+
+
+def _figure(value: float) -> str:
+    """A figure as a person writes it: whole from ten on, else two digits."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"

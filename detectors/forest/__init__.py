@@ -1,0 +1,1 @@
+"""Isolation forest, conformal p-values, explanations, model files."""

@@ -1,0 +1,118 @@
+"""A flow's minute seen from a host: the rows that windows and patterns are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.networks import Networks, is_group
+from wire.flows.records import TCP
+
+AS_CLIENT, AS_SERVER = 0, 1
+_RST = 0x04
+
+HOST_ROW = np.dtype(
+    [
+        ("window_start_ns", "i8"),
+        ("flow", "i8"),
+        ("host_hi", "u8"),
+        ("host_lo", "u8"),
+        ("peer_hi", "u8"),
+        ("peer_lo", "u8"),
+        ("bytes_out", "i8"),  # sent by the host, whole frames
+        ("bytes_in", "i8"),
+        ("payload_out", "i8"),
+        ("payload_in", "i8"),
+        ("packets_out", "i4"),
+        ("packets_in", "i4"),
+        ("dns_queries", "i4"),  # new in this minute
+        ("dns_nxdomain", "i4"),
+        ("server_port", "u2"),
+        ("protocol", "u1"),
+        ("role", "u1"),  # AS_CLIENT | AS_SERVER
+        ("category", "u1"),
+        ("named", "u1"),
+        ("group", "u1"),  # 1: the server is a multicast or broadcast address
+        ("opened", "u1"),
+        ("failed", "u1"),  # 1: opened to one address, and refused or never answered
+        ("answered", "u1"),
+        ("established", "u1"),
+        ("over", "u1"),
+        ("flags_client", "u1"),  # TCP flags, or-ed
+        ("flags_server", "u1"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What is known of each delta beside its counters; arrays as long as the deltas."""
+
+    category: NDArray[np.uint8]
+    named: NDArray[np.bool_]
+    dns_queries: NDArray[np.int32]  # new since the flow's last delta
+    dns_nxdomain: NDArray[np.int32]
+
+
+def rows_of_hosts(
+    deltas: NDArray[np.void], verdicts: Verdicts, networks: Networks
+) -> NDArray[np.void]:
+    """A HOST_ROW for each end of a delta that lies in the networks and has spoken."""
+    client = networks.contain(deltas["client_hi"], deltas["client_lo"]) & _moved(deltas)
+    server = networks.contain(deltas["server_hi"], deltas["server_lo"]) & _moved(deltas)
+    server &= deltas["answered"] == 1
+    return np.concatenate(
+        [_rows(deltas, verdicts, client, AS_CLIENT), _rows(deltas, verdicts, server, AS_SERVER)]
+    )
+
+
+def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts) -> NDArray[np.void]:
+    """A HOST_ROW for every client: for a replay in which no address is the campus's own."""
+    return _rows(deltas, verdicts, _moved(deltas), AS_CLIENT)
+
+
+def _moved(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
+    """A delta without packets only closes a flow; it makes no host-minute."""
+    return np.asarray((deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0))
+
+
+def _rows(
+    deltas: NDArray[np.void], verdicts: Verdicts, chosen: NDArray[np.bool_], role: int
+) -> NDArray[np.void]:
+    at = np.flatnonzero(chosen)
+    picked = deltas[at]
+    rows = np.zeros(len(at), HOST_ROW)
+    host, peer, out, back = (
+        ("client", "server", "c2s", "s2c") if role == AS_CLIENT else ("server", "client", "s2c", "c2s")
+    )
+    for half in ("hi", "lo"):
+        rows[f"host_{half}"] = picked[f"{host}_{half}"]
+        rows[f"peer_{half}"] = picked[f"{peer}_{half}"]
+    for what, of in (("bytes", "bytes"), ("payload", "payload_bytes"), ("packets", "packets")):
+        rows[f"{what}_out"] = picked[f"{of}_{out}"]
+        rows[f"{what}_in"] = picked[f"{of}_{back}"]
+    for name in ("window_start_ns", "flow", "server_port", "protocol", "opened", "answered", "over"):
+        rows[name] = picked[name]
+    rows["established"] = picked["established"]
+    rows["flags_client"] = picked["flags_c2s"]
+    rows["flags_server"] = picked["flags_s2c"]
+    rows["role"] = role
+    rows["category"] = verdicts.category[at]
+    rows["named"] = verdicts.named[at]
+    rows["dns_queries"] = verdicts.dns_queries[at]
+    rows["dns_nxdomain"] = verdicts.dns_nxdomain[at]
+    rows["group"] = is_group(picked["server_hi"], picked["server_lo"])
+    rows["failed"] = _failed(picked) & (rows["group"] == 0)
+    return rows
+
+
+def _failed(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Opened in this minute, and by its end either not answered or refused with a reset."""
+    refused = (
+        (deltas["protocol"] == TCP)
+        & ((deltas["flags_s2c"] & _RST) != 0)
+        & (deltas["established"] == 0)
+    )
+    return np.asarray((deltas["opened"] == 1) & ((deltas["answered"] == 0) | refused))

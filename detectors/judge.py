@@ -1,0 +1,151 @@
+"""The detectors as the pipeline sees them: classify flows, judge hosts, in event time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.classifier import Classifier
+from detectors.dns_counts import DnsCounts
+from detectors.dns_rows import LongNames
+from detectors.findings import Finding, Origin
+from detectors.forest.model_file import load
+from detectors.forest.scorers import Collector, ModelScorer, ReplayScorer, Scorer
+from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
+from detectors.networks import Networks
+from detectors.open_rows import rows_of_opens
+from detectors.settings import DetectorSettings
+from detectors.track import HostTrack
+from wire.names.strings import StringTable
+
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Windows (WINDOW) and findings that are decided; a window comes out once."""
+
+    windows: NDArray[np.void]
+    findings: list[Finding]
+
+
+class Detectors:
+    """From named flows to windows and findings.
+
+    Of each block: `classify` its flows, `take` its deltas and openings, `advance` the clock; at the
+    end `finish`. Everything follows event time; nothing looks at a clock of its own.
+    """
+
+    def __init__(self, settings: DetectorSettings, strings: StringTable) -> None:
+        """Load the catalogue, and the model where one is given.
+
+        Raises CatalogueError, ModelFileError or OSError, each with a message for the operator.
+        """
+        self.catalogue = Catalogue.load(settings.catalogue)
+        self._classifier = Classifier(self.catalogue, strings)
+        self._settings = settings
+        self._networks = Networks(settings.networks)
+        self._dns_counts = DnsCounts()
+        self._long_names = LongNames(strings)
+        self._hosts = self._track()
+        self._clients = self._track() if settings.clients_may_be_hosts else None
+        self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
+
+    def classify(
+        self, facts: NDArray[np.void]
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Service (index into `catalogue.services`, -1 none) and category code of FACTS."""
+        return self._classifier.classify(facts["name"])
+
+    def take(
+        self,
+        deltas: NDArray[np.void],
+        facts: NDArray[np.void],
+        category: NDArray[np.uint8],
+        queries: tuple[NDArray[np.int64], NDArray[np.int32]],
+    ) -> None:
+        """Take DELTAs with the FACTS and category of each.
+
+        `queries` is what Namer.dns_queries gives for the deltas' flows: offsets and string ids.
+        """
+        dns = self._dns_counts.take(deltas, facts, *queries)
+        verdicts = Verdicts(category, facts["name"] >= 0, dns.queries, dns.nxdomain)
+        self._hosts.add("host", rows_of_hosts(deltas, verdicts, self._networks))
+        if len(dns.names):
+            rows = self._long_names.rows(deltas, dns.of_delta, dns.names)
+            self._add("dns", rows)
+        self._decide_who_is_host(deltas)
+        if self._clients is not None:
+            self._clients.add("host", rows_of_clients(deltas, verdicts))
+
+    def take_opens(self, refs: NDArray[np.void]) -> None:
+        """Take the PAYLOAD_REFs of a block; those that open a flow tell when."""
+        self._add("open", rows_of_opens(refs))
+
+    def advance(self, clock_ns: int) -> Judged:
+        """Close the minutes that are over by the event clock, after the configured grace."""
+        before_ns = clock_ns - self._settings.grace_seconds * _SECOND_NS
+        windows, findings = self._hosts.advance(before_ns)
+        if self._clients is not None:
+            judged = Judged(*self._clients.advance(before_ns))
+            if len(judged.windows) or judged.findings:
+                self._of_clients.append(judged)
+        return Judged(windows, findings)
+
+    def finish(self) -> Judged:
+        """Close what is open and give what is left, findings by time, then subject."""
+        track = self._hosts if self._clients is None else self._clients
+        left = [*self._of_clients, Judged(*track.finish())]
+        self._of_clients = []
+        findings = [finding for judged in left for finding in judged.findings]
+        return Judged(
+            np.concatenate([judged.windows for judged in left]),
+            sorted(findings, key=lambda each: (each.start_ns, each.subject.value)),
+        )
+
+    @property
+    def hosts_are_clients(self) -> bool:
+        """No address of the networks has been seen: the clients are the hosts."""
+        return self._clients is not None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What came late and what was shed, by name; a closed set."""
+        track = self._hosts if self._clients is None else self._clients
+        return {**track.counters, "dns_counts_forgotten": self._dns_counts.forgotten}
+
+    def _decide_who_is_host(self, deltas: NDArray[np.void]) -> None:
+        """Drop the clients' track for good when an address of the networks shows up."""
+        if self._clients is None or len(deltas) == 0:
+            return
+        for end in ("client", "server"):
+            if self._networks.contain(deltas[f"{end}_hi"], deltas[f"{end}_lo"]).any():
+                self._clients, self._of_clients = None, []
+                return
+
+    def _add(self, lane: str, rows: NDArray[np.void]) -> None:
+        """Rows of a lane, to the hosts of the networks and, while they may be hosts, to all clients."""
+        inside = self._networks.contain(rows["host_hi"], rows["host_lo"])
+        self._hosts.add(lane, rows[inside])
+        if self._clients is not None:
+            self._clients.add(lane, rows)
+
+    def _track(self) -> HostTrack:
+        settings = self._settings
+        return HostTrack(
+            self._scorer(),
+            Origin(settings.campus, settings.sensor, settings.key),
+            settings.accepted_false_alerts_per_day,
+            settings.max_open_rows,
+        )
+
+    def _scorer(self) -> Scorer:
+        settings = self._settings
+        if settings.model_file is not None:
+            return ModelScorer(load(settings.model_file))
+        if settings.learn_from_replay:
+            return ReplayScorer(settings.forest, settings.max_held_windows)
+        return Collector()

@@ -1,0 +1,1 @@
+"""One small file per rule: pure functions from windows and rows to findings."""

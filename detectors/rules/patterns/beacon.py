@@ -1,0 +1,60 @@
+"""Beacon: a host calls one place back at regular times.
+
+Formula: in five minutes at least 12 TCP connections opened to one peer's port, over at least 30
+seconds; the median gap is a second or more; the median deviation of the gaps from it is at most 15%
+of it, and no gap is longer than three times the median. Gaps of independent events are exponential,
+with a median deviation of 69% of the median. Slow beacons need a baseline and hours, not minutes.
+A program that polls with a new connection each time looks the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.grouping import address_ids, count
+from detectors.rules.patterns.pattern import Pattern, Span
+from detectors.rules.signal import Signal, confidence
+
+LEAST_OPENS = 12
+LEAST_SECONDS = 30.0
+LEAST_GAP_SECONDS = 1.0
+MOST_DEVIATION = 0.15
+MOST_GAP = 3.0
+_SECOND_NS = 1e9
+
+
+def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Opens of a host to a peer's port that it opened at least twice in that minute."""
+    if len(rows) == 0:
+        return np.zeros(0, np.bool_)
+    group = rows["window_start_ns"]
+    host, _ = address_ids(rows["host_hi"], rows["host_lo"])
+    peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
+    _, group = np.unique(group, return_inverse=True)
+    for key in (host, peer, rows["server_port"].astype(np.int64)):
+        _, group = np.unique(group * (np.int64(key.max()) + 1) + key, return_inverse=True)
+    return np.asarray(count(group, int(group.max()) + 1)[group] >= 2)
+
+
+def _judge(span: Span) -> list[Signal]:
+    groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
+    signals = []
+    for at in np.flatnonzero(groups.count(np.ones(len(span.rows), np.bool_)) >= LEAST_OPENS).tolist():
+        rows_at = groups.rows_of(at)
+        opens = np.sort(span.rows["open_ns"][rows_at])
+        gaps = np.diff(opens) / _SECOND_NS
+        middle = float(np.median(gaps))
+        deviation = float(np.median(np.abs(gaps - middle))) / max(middle, 1e-9)
+        regular = deviation <= MOST_DEVIATION and float(gaps.max()) <= MOST_GAP * middle
+        if middle >= LEAST_GAP_SECONDS and gaps.sum() >= LEAST_SECONDS and regular:
+            figures = {
+                "opens": float(len(opens)),
+                "gap_seconds": round(middle, 3),
+                "deviation": round(deviation, 3),
+            }
+            signals.append(span.signal(rows_at, confidence(len(opens), LEAST_OPENS), figures))
+    return signals
+
+
+BEACON = Pattern("beacon", 5, _select, _judge)

@@ -1,0 +1,46 @@
+"""Brute force: many short connections of one host to one login service.
+
+Formula: in five minutes at least 10 connections to one peer's login port were established and ended
+again after at most 32 KiB. fail2ban's default bans after 5 failed logins in ten minutes; a failed
+login can't be told from a short successful one here, so twice as many in half the time are asked
+for. Web and mail logins look like ordinary use of those ports and are not covered.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.host_rows import AS_CLIENT
+from detectors.rules.patterns.pattern import Pattern, Span
+from detectors.rules.signal import Signal, confidence
+from wire.flows.records import TCP
+
+LEAST_CONNECTIONS = 10
+MOST_BYTES = 32 << 10
+#: FTP, SSH, Telnet, RDP, VNC, WinRM.
+LOGIN_PORTS = (21, 22, 23, 3389, 5900, 5985)
+
+
+def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    ended = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["over"] == 1)
+    short = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
+    login = np.isin(rows["server_port"], LOGIN_PORTS)
+    return np.asarray(ended & short & login & (rows["role"] == AS_CLIENT))
+
+
+def _judge(span: Span) -> list[Signal]:
+    groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
+    tries = groups.distinct(span.rows["flow"])
+    port = groups.value("server_port").astype(np.int64)
+    return [
+        span.signal(
+            groups.rows_of(at),
+            confidence(tries[at], LEAST_CONNECTIONS),
+            {"port": float(port[at]), "connections": tries[at]},
+        )
+        for at in groups.strongest(tries >= LEAST_CONNECTIONS, tries)
+    ]
+
+
+BRUTE_FORCE = Pattern("brute-force", 5, _select, _judge)

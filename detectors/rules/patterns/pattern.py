@@ -1,0 +1,157 @@
+"""How a pattern is asked: rows of the last minutes in, signs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.grouping import address_ids, count, distinct, total
+from detectors.networks import address_text
+from detectors.rules.signal import Signal
+from detectors.window_features import MINUTE_NS
+
+MAX_PEERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`select` keeps the rows that matter; `judge` sees those of `span_minutes`, grouped as it likes.
+
+    `judge` gets a Span: every selected row once for each span it lies in.
+    """
+
+    name: str
+    span_minutes: int
+    select: Callable[[NDArray[np.void]], NDArray[np.bool_]]
+    judge: Callable[[Span], list[Signal]]
+
+
+class Span:
+    """Selected rows, each with the minute in which its span ends, and ways to group and count them."""
+
+    def __init__(self, pattern: str, rows: NDArray[np.void], end_ns: NDArray[np.int64]) -> None:
+        self.pattern = pattern
+        self.rows = rows
+        self._end_ns = end_ns
+        self.peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
+        host, _ = address_ids(rows["host_hi"], rows["host_lo"])
+        _, end = np.unique(end_ns, return_inverse=True)
+        _, self.owner = np.unique(end * (np.int64(host.max()) + 1) + host, return_inverse=True)
+
+    def group(self, *keys: NDArray[np.int64]) -> Groups:
+        """The rows by span, host and further whole numbers (>= 0)."""
+        group = self.owner
+        for key in keys:
+            _, group = np.unique(group * (np.int64(key.max()) + 1) + key, return_inverse=True)
+        _, first = np.unique(group, return_index=True)
+        return Groups(self, group.astype(np.int64), first)
+
+    def signal(
+        self, rows_at: NDArray[np.int64], strength: float, figures: dict[str, float]
+    ) -> Signal:
+        """The sign that the rows at these places give."""
+        rows = self.rows[rows_at]
+        return Signal(
+            host=(int(rows["host_hi"][0]), int(rows["host_lo"][0])),
+            start_ns=int(rows["window_start_ns"].min()),
+            minute_ns=int(self._end_ns[rows_at[0]]),
+            confidence=strength,
+            pattern=self.pattern,
+            figures=figures,
+            peers=_first_peers(rows),
+        )
+
+
+def _first_peers(rows: NDArray[np.void]) -> tuple[str, ...]:
+    """The lowest few of the peers' addresses."""
+    order = np.lexsort((rows["peer_lo"], rows["peer_hi"]))
+    pairs = zip(rows["peer_hi"][order].tolist(), rows["peer_lo"][order].tolist(), strict=True)
+    return tuple(address_text(*pair) for pair in list(dict.fromkeys(pairs))[:MAX_PEERS])
+
+
+class Groups:
+    """Groups of a span's rows, and figures per group."""
+
+    def __init__(self, span: Span, group: NDArray[np.int64], first: NDArray[np.int64]) -> None:
+        self._span = span
+        self.of_row = group
+        self._first = first
+        self._owner = span.owner
+        self._order: NDArray[np.int64] | None = None
+        self._starts = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def value(self, field: str) -> NDArray[np.generic]:
+        """A field that is the same for all rows of a group."""
+        return np.asarray(self._span.rows[field][self._first])
+
+    def count(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Chosen rows per group."""
+        return count(self.of_row[chosen], len(self))
+
+    def total(self, field: str) -> NDArray[np.float64]:
+        """Sum of a field per group."""
+        return total(self.of_row, self._span.rows[field], len(self))
+
+    def distinct(
+        self, values: NDArray[np.int64], chosen: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Distinct values per group, of the chosen rows."""
+        if chosen is None:
+            return distinct(self.of_row, values, len(self))
+        return distinct(self.of_row[chosen], values[chosen], len(self))
+
+    def strongest(self, chosen: NDArray[np.bool_], amount: NDArray[np.float64]) -> list[int]:
+        """Of each host and span the chosen group with the largest amount: one sign is enough."""
+        at = np.flatnonzero(chosen)
+        _, owner = np.unique(self._owner[self._first[at]], return_inverse=True)
+        order = np.lexsort((at, -amount[at], owner))
+        first = np.r_[True, np.diff(owner[order]) > 0] if len(at) else np.zeros(0, np.bool_)
+        return sorted(at[order[first]].tolist())
+
+    def rows_of(self, group: int) -> NDArray[np.int64]:
+        """Places of a group's rows."""
+        if self._order is None:
+            self._order = np.argsort(self.of_row, kind="stable")
+            self._starts = np.r_[0, np.cumsum(np.bincount(self.of_row, minlength=len(self)))]
+        return self._order[self._starts[group] : self._starts[group + 1]]
+
+
+class Watch:
+    """One pattern over time: remembers the selected rows of the last minutes, a bounded number."""
+
+    def __init__(self, pattern: Pattern, max_rows: int) -> None:
+        self._pattern = pattern
+        self._max_rows = max_rows
+        self._recent: NDArray[np.void] | None = None
+        self.shed = 0
+
+    def take(self, rows: NDArray[np.void]) -> list[Signal]:
+        """Signs of the spans that end in a minute of `rows`, the rows of minutes just closed."""
+        new = rows[self._pattern.select(rows)]
+        if len(new) == 0:
+            return []
+        ends = np.unique(new["window_start_ns"])
+        recent = new if self._recent is None else np.concatenate([self._recent, new])
+        reach = (self._pattern.span_minutes - 1) * MINUTE_NS
+        recent = recent[recent["window_start_ns"] >= int(ends[0]) - reach]
+        signals = self._pattern.judge(self._span(recent, ends)) if len(recent) else []
+        kept = recent[recent["window_start_ns"] > int(ends[-1]) - reach]
+        self.shed += max(len(kept) - self._max_rows, 0)
+        self._recent = kept[-self._max_rows :] if reach else None
+        return signals
+
+    def _span(self, rows: NDArray[np.void], ends: NDArray[np.int64]) -> Span:
+        """Every row once for each span that it lies in and that ends in one of `ends`."""
+        at, end_ns = [], []
+        for later in range(self._pattern.span_minutes):
+            end = rows["window_start_ns"] + later * MINUTE_NS
+            inside = np.flatnonzero(np.isin(end, ends))
+            at.append(inside)
+            end_ns.append(end[inside])
+        return Span(self._pattern.name, rows[np.concatenate(at)], np.concatenate(end_ns))

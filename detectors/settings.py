@@ -1,0 +1,35 @@
+"""What the detectors can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detectors.forest.isolation import ForestSettings
+from detectors.networks import DEFAULT_NETWORKS, Network
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """All settings of the detectors; every one has the default of the configuration."""
+
+    catalogue: tuple[Path, ...]
+    key: bytes  # makes the ids of findings
+    campus: str = "campus"
+    sensor: str = "sensor"
+    networks: tuple[Network, ...] = DEFAULT_NETWORKS
+    #: In a replay, clients are the hosts while no address lies in `networks`.
+    clients_may_be_hosts: bool = True
+    #: Findings of the forest that the operator accepts by chance in a day.
+    accepted_false_alerts_per_day: float = 1.0
+    #: A minute closes this long after its end, for flows that come late.
+    grace_seconds: int = 60
+    model_file: Path | None = None
+    #: Without a model file: learn from the first half of the replay. False, as in live running:
+    #: windows are collected and not scored.
+    learn_from_replay: bool = True
+    forest: ForestSettings = field(default_factory=ForestSettings)
+    #: 128 bytes each.
+    max_open_rows: int = 1_000_000
+    #: 208 bytes each; a replay holds its windows to the end.
+    max_held_windows: int = 2_000_000

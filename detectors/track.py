@@ -1,0 +1,93 @@
+"""Everything that is known about one kind of host: windows, patterns, scores, episodes, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.findings import Finding, Origin
+from detectors.forest.scorers import Scorer
+from detectors.rules.anomalous_host import ForestSigns, findings
+from detectors.rules.episodes import Episodes
+from detectors.rules.patterns.pattern import Pattern, Watch
+from detectors.rules.patterns.watches import OF_DNS_ROWS, OF_HOST_ROWS, OF_OPEN_ROWS
+from detectors.rules.signal import Signal
+from detectors.window_features import WINDOW, summarise
+from detectors.windows import HostWindows
+
+
+class HostTrack:
+    """Rows in, windows and findings out. `scorer` decides when windows leave."""
+
+    def __init__(
+        self, scorer: Scorer, origin: Origin, accepted_false_alerts_per_day: float, max_open_rows: int
+    ) -> None:
+        self._scorer = scorer
+        self._origin = origin
+        self._forest_signs = ForestSigns(accepted_false_alerts_per_day)
+        self._episodes = Episodes()
+        self._held: list[Signal] = []
+        self.lanes = {
+            "host": _Lane(OF_HOST_ROWS, max_open_rows),
+            "dns": _Lane(OF_DNS_ROWS, max_open_rows),
+            "open": _Lane(OF_OPEN_ROWS, max_open_rows),
+        }
+
+    def add(self, lane: str, rows: NDArray[np.void]) -> None:
+        """Take rows of a lane: `host` HOST_ROW, `dns` DNS_ROW, `open` OPEN_ROW."""
+        if len(rows):
+            self.lanes[lane].windows.add(rows)
+
+    def advance(self, before_ns: int) -> tuple[NDArray[np.void], list[Finding]]:
+        """Close the minutes that end by `before_ns`; windows and findings that are decided by now."""
+        windows = self._close({name: lane.windows.close(before_ns) for name, lane in self.lanes.items()})
+        if self._scorer.holds:
+            return windows, []
+        return windows, findings(self._episodes.due(before_ns), self._origin, self._scorer.model)
+
+    def finish(self) -> tuple[NDArray[np.void], list[Finding]]:
+        """Close everything; the windows and findings that are left."""
+        early = self._close({name: lane.windows.finish() for name, lane in self.lanes.items()})
+        late = self._scorer.finish()
+        self._episodes.add(self._held + self._forest_signs.take(late))
+        left = findings(self._episodes.finish(), self._origin, self._scorer.model)
+        return np.concatenate([early, late]), left
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was late, and what did not fit."""
+        lanes = list(self.lanes.values())
+        return {
+            "rows_late": sum(lane.windows.late for lane in lanes),
+            "rows_shed": sum(lane.windows.shed for lane in lanes),
+            "pattern_rows_shed": sum(watch.shed for lane in lanes for watch in lane.watches),
+            "windows_shed": self._scorer.shed,
+        }
+
+    def _close(self, closed: dict[str, NDArray[np.void] | None]) -> NDArray[np.void]:
+        """Judge the rows of closed minutes; the windows that the scorer lets go."""
+        windows = np.zeros(0, WINDOW)
+        signals: list[Signal] = []
+        for name, rows in closed.items():
+            if rows is None or len(rows) == 0:
+                continue
+            for watch in self.lanes[name].watches:
+                signals.extend(watch.take(rows))
+            if name == "host":
+                windows = self._scorer.take(summarise(rows))
+                signals.extend(self._forest_signs.take(windows))
+        if self._scorer.holds:
+            self._held.extend(signals)
+        else:
+            self._episodes.add(signals)
+        return windows
+
+
+class _Lane:
+    """One kind of row: the minutes that are open, and the patterns that read it."""
+
+    def __init__(self, patterns: Sequence[Pattern], max_rows: int) -> None:
+        self.windows = HostWindows(max_rows)
+        self.watches = [Watch(pattern, max_rows) for pattern in patterns]
