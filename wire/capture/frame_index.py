@@ -68,14 +68,6 @@ class FrameArrays(NamedTuple):
 
 
 @kernel
-def uint16_at(data, at, big_endian):  # type: ignore[no-untyped-def]
-    """data[at:at+2] as an unsigned number (int64)."""
-    if big_endian:
-        return (np.int64(data[at]) << 8) | np.int64(data[at + 1])
-    return np.int64(data[at]) | (np.int64(data[at + 1]) << 8)
-
-
-@kernel
 def uint32_at(data, at, big_endian):  # type: ignore[no-untyped-def]
     """data[at:at+4] as an unsigned number (int64)."""
     first, second = np.int64(data[at]), np.int64(data[at + 1])

@@ -60,9 +60,11 @@ class PcapngIndexer:
         self, data: NDArray[np.uint8], position: int, count: int, frames: FrameArrays
     ) -> tuple[int, int, int]:
         """Index from `position`; see index_pcapng. Never returns DESCRIPTION."""
+        size = len(data)
+        words = data[: size & ~3].view("<u4")
         for _ in range(_MAX_DESCRIPTIONS):
             count, position, status = index_pcapng(
-                data, position, count, self._section, self._interfaces, frames, self.skipped
+                words, size, position, count, self._section, self._interfaces, frames, self.skipped
             )
             if status != DESCRIPTION:
                 return count, position, self._explain(status)

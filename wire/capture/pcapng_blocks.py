@@ -21,8 +21,6 @@ from wire.capture.frame_index import (
     MAX_FRAME_BYTES,
     MAX_TIMESTAMP_NS,
     NEEDS_MORE,
-    uint16_at,
-    uint32_at,
     wire_length,
 )
 from wire.capture.frames import (
@@ -103,15 +101,32 @@ def ticks_to_ns(high, low, multiply, divide, shift, offset_ns):  # type: ignore[
 
 
 @kernel
-def direction_option(data, at, end, big_endian):  # type: ignore[no-untyped-def]
-    """DIRECTION_* from the flags option among the options data[at:end]."""
+def word_at(words, at, big_endian):  # type: ignore[no-untyped-def]
+    """The 32-bit number at byte `at`, a multiple of 4 that is >= 0, as int64."""
+    word = words[at >> 2]
+    if big_endian:
+        word = (word >> 24) | ((word >> 8) & 0xFF00) | ((word & 0xFF00) << 8) | ((word & 0xFF) << 24)
+    return np.int64(word)
+
+
+@kernel
+def half_words(words, at, big_endian):  # type: ignore[no-untyped-def]
+    """The two 16-bit numbers at byte `at` and at + 2, as int64."""
+    word = word_at(words, at, big_endian)
+    if big_endian:
+        return word >> 16, word & 0xFFFF
+    return word & 0xFFFF, word >> 16
+
+
+@kernel
+def direction_option(words, at, end, big_endian):  # type: ignore[no-untyped-def]
+    """DIRECTION_* from the flags option among the options from byte `at` to `end`."""
     while at + 4 <= end:
-        code = uint16_at(data, at, big_endian)
-        length = uint16_at(data, at + 2, big_endian)
+        code, length = half_words(words, at, big_endian)
         if code == 0:
             break
         if code == _FLAGS_OPTION and length == 4 and at + 8 <= end:
-            bits = uint32_at(data, at + 4, big_endian) & 3
+            bits = word_at(words, at + 4, big_endian) & 3
             if bits == 1:
                 return np.int64(DIRECTION_INBOUND)
             if bits == 2:
@@ -122,30 +137,30 @@ def direction_option(data, at, end, big_endian):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def index_pcapng(data, position, count, section, interfaces, frames, skipped):  # type: ignore[no-untyped-def]
-    """Index whole blocks of `data` from `position` into `frames` from row `count`.
+def index_pcapng(words, size, position, count, section, interfaces, frames, skipped):  # type: ignore[no-untyped-def]
+    """Index whole blocks from byte `position`, a multiple of 4, into `frames` from row `count`.
 
+    `words`: uint32[size // 4], the bytes as little-endian words (blocks keep to multiples of 4).
     `section`: int64[4], see BIG_ENDIAN and after; `skipped`: int64[len(SKIPPED)], counted up.
     Returns (rows filled, position of the next block, status); every status of frame_index.
     """
-    size = np.int64(len(data))
     stop = position + MAX_BLOCK_BYTES
-    if position < 0:
+    if position < 0 or position & 3 or size > 4 * len(words) + 3:
         return count, position, BAD_LENGTH
     big_endian = section[BIG_ENDIAN] != 0
     while count < len(frames.offset) and position < stop:
         if position + 12 > size:
             return count, position, NEEDS_MORE
-        kind = uint32_at(data, position, big_endian)
+        kind = word_at(words, position, big_endian)
         if kind == SECTION_HEADER:
             return count, position, DESCRIPTION
-        length = uint32_at(data, position + 4, big_endian)
+        length = word_at(words, position + 4, big_endian)
         if length < 12 or length & 3 or length > MAX_PCAPNG_BLOCK_BYTES:
             return count, position, BAD_LENGTH
         end = position + length
         if end > size:
             return count, position, NEEDS_MORE
-        if uint32_at(data, end - 4, big_endian) != length:
+        if word_at(words, end - 4, big_endian) != length:
             return count, position, BAD_LENGTH
         if kind == INTERFACE_DESCRIPTION:
             return count, position, DESCRIPTION
@@ -161,9 +176,9 @@ def index_pcapng(data, position, count, section, interfaces, frames, skipped):  
             continue
         which = np.int64(0)
         if kind == _ENHANCED_PACKET:
-            which = uint32_at(data, position + 8, big_endian)
+            which = word_at(words, position + 8, big_endian)
         elif kind == _PACKET:
-            which = uint16_at(data, position + 8, big_endian)
+            which, _ = half_words(words, position + 8, big_endian)
         if which >= section[INTERFACES]:
             skipped[_INTERFACE_UNKNOWN] += 1
             position = end
@@ -174,13 +189,13 @@ def index_pcapng(data, position, count, section, interfaces, frames, skipped):  
         room = length - fixed - 4
         snap_length = interfaces.snap_length[which]
         if simple:
-            original = uint32_at(data, position + 8, big_endian)
+            original = word_at(words, position + 8, big_endian)
             captured = min(original, room)
             if snap_length > 0:
                 captured = min(captured, snap_length)
         else:
-            captured = uint32_at(data, position + 20, big_endian)
-            original = uint32_at(data, position + 24, big_endian)
+            captured = word_at(words, position + 20, big_endian)
+            original = word_at(words, position + 24, big_endian)
         if captured > room:
             skipped[_MALFORMED] += 1
             position = end
@@ -194,8 +209,8 @@ def index_pcapng(data, position, count, section, interfaces, frames, skipped):  
             skipped[_NO_TIME] += 1
         else:
             timestamp_ns = ticks_to_ns(
-                uint32_at(data, position + 12, big_endian),
-                uint32_at(data, position + 16, big_endian),
+                word_at(words, position + 12, big_endian),
+                word_at(words, position + 16, big_endian),
                 interfaces.multiply[which],
                 interfaces.divide[which],
                 interfaces.shift[which],
@@ -206,7 +221,7 @@ def index_pcapng(data, position, count, section, interfaces, frames, skipped):  
             else:
                 section[LAST_TIMESTAMP_NS] = timestamp_ns
             options = position + 28 + ((captured + 3) & ~3)
-            direction = direction_option(data, options, end - 4, big_endian)
+            direction = direction_option(words, options, end - 4, big_endian)
         frames.offset[count] = position + fixed
         frames.captured_bytes[count] = captured
         frames.wire_bytes[count] = wire_length(original, captured)

@@ -57,6 +57,14 @@ def merge_order(times, captured, heads, ends, width, count, used, room, file, ro
 
 
 @kernel
+def copy_bytes(source, target):  # type: ignore[no-untyped-def]
+    """target[:] = source as far as both go; the one bound lets the compiler copy in bulk."""
+    length = min(len(source), len(target))
+    for i in range(length):
+        target[i] = source[i]
+
+
+@kernel
 def gather(buffer, source, rows, at, into, merged_buffer, merged):  # type: ignore[no-untyped-def]
     """Copy the frames `rows` of the block (`buffer`, `source`) to output rows `into[i]`.
 
@@ -67,7 +75,7 @@ def gather(buffer, source, rows, at, into, merged_buffer, merged):  # type: igno
         begin, length = source.offset[row], np.int64(source.captured_bytes[row])
         if begin < 0 or begin + length > len(buffer) or start + length > len(merged_buffer):
             continue
-        merged_buffer[start : start + length] = buffer[begin : begin + length]
+        copy_bytes(buffer[begin : begin + length], merged_buffer[start : start + length])
         merged.offset[place] = start
         merged.captured_bytes[place] = source.captured_bytes[row]
         merged.wire_bytes[place] = source.wire_bytes[row]
