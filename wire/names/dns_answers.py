@@ -54,7 +54,7 @@ def _alias_target(buffer, rtype, start, stop):  # type: ignore[no-untyped-def]
     """
     if rtype == TYPE_CNAME:
         return np.int64(start)
-    if (rtype == TYPE_HTTPS or rtype == TYPE_SVCB) and stop - start >= 3:
+    if rtype in (TYPE_HTTPS, TYPE_SVCB) and stop - start >= 3:
         if u16(buffer, start) == 0 and buffer[start + 2] != 0:
             return np.int64(start + 2)
     return np.int64(-1)
@@ -213,7 +213,7 @@ def take_answers(buffer, base, listed, records, chain, address_hi, address_lo, o
             if stop - start != octets:
                 return DNS_BAD_RDATA
             status = _take_addresses(buffer, start, stop, octets, address_hi, address_lo, out)
-        elif rtype == TYPE_HTTPS or rtype == TYPE_SVCB:
+        elif rtype in (TYPE_HTTPS, TYPE_SVCB):
             status = _take_service(buffer, base, start, stop, address_hi, address_lo, out)
         else:
             continue

@@ -121,13 +121,15 @@ def read_name(buffer, base, at, end, text):  # type: ignore[no-untyped-def]
     """Write a name's presentation form into `text` (uint8, TEXT_BYTES).
 
     Returns (status, next, length in `text`, is_host). No trailing dot; the root is ".".
-    is_host 1: every byte is one that host names have, and there are at most 253 of them.
+    is_host 1: every byte is one that host names have, there are at most 253 of them, and the last
+    label is no number, as it is in an IPv4 literal.
     """
     following = np.int64(-1)
     limit = at
     octets = 0
     length = 0
     is_host = 1
+    number = 1
     while True:
         status, label, target = step(buffer, base, at, end, limit)
         if status != DNS_OK:
@@ -146,8 +148,12 @@ def read_name(buffer, base, at, end, text):  # type: ignore[no-untyped-def]
         if length > 0:
             text[length] = 46
             length += 1
+        number = 1
         for i in range(at + 1, at + 1 + label):
-            length, fits = put_byte(text, length, np.int64(buffer[i]))
+            byte = np.int64(buffer[i])
+            if byte < 48 or byte > 57:
+                number = 0
+            length, fits = put_byte(text, length, byte)
             is_host &= fits
         at += label + 1
     if following < 0:
@@ -155,6 +161,6 @@ def read_name(buffer, base, at, end, text):  # type: ignore[no-untyped-def]
     if length == 0:
         text[0] = 46
         return DNS_OK, following, 1, 0
-    if length > MAX_HOST_NAME:
+    if length > MAX_HOST_NAME or number == 1:
         is_host = 0
     return DNS_OK, following, length, is_host
