@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.categories import CATEGORIES
+from detectors.findings import Finding
+from detectors.findings_text import PATTERNS
 from detectors.window_features import PHASES
-from sinks.metrics.definitions import VISIBILITY
+from sinks.metrics.definitions import RULES, VISIBILITY
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
 from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
 
@@ -19,7 +21,7 @@ _NAMED, _ECH_HIDDEN, _UNNAMED = range(len(VISIBILITY))
 class Tally:
     """Adds up flow rows, windows and findings; vectorised, bounded by the closed sets."""
 
-    def __init__(self, services: Sequence[str], rules: Sequence[str]) -> None:
+    def __init__(self, services: Sequence[str]) -> None:
         self._services = services
         self._proto = np.zeros(256, np.int64)
         self._tcp_end = np.zeros(len(TCP_END_NAMES), np.int64)
@@ -34,7 +36,8 @@ class Tally:
         self._service_category = np.zeros(len(services), np.int64)
         self._phase = np.zeros(len(PHASES), np.int64)
         self.rows = 0
-        self.findings = dict.fromkeys(rules, 0)
+        self.rules = dict.fromkeys(RULES, 0)
+        self.patterns = dict.fromkeys(PATTERNS, 0)
 
     def add_flows(
         self,
@@ -67,6 +70,13 @@ class Tally:
     def add_windows(self, windows: NDArray[np.void]) -> None:
         """Count WINDOWs by phase."""
         _add(self._phase, windows["phase"])
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Count findings by rule and by pattern."""
+        for finding in findings:
+            self.rules[finding.rule] += 1
+            for pattern in finding.patterns:
+                self.patterns[pattern] += 1
 
     @property
     def flows(self) -> int:

@@ -11,7 +11,6 @@ costs two atomic operations an array, forty times the work itself.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,24 +18,10 @@ import numba
 from numba import njit
 
 from wire.kernel_cache import cache_directory
-
-_FORBIDDEN = {"NUMBA_BOUNDSCHECK": "0", "NUMBA_DISABLE_JIT": "1"}
+from wire.kernel_guard import refuse_unsafe_environment
 
 #: Every compiled function of the program, in the order of definition.
 KERNELS: list[Any] = []
-
-
-class UnsafeEnvironment(RuntimeError):
-    """The environment turns bounds checks or compilation off; the program refuses to start."""
-
-
-def refuse_unsafe_environment() -> None:
-    """Raise UnsafeEnvironment when a variable turns bounds checks or compilation off."""
-    for variable, value in _FORBIDDEN.items():
-        if os.environ.get(variable) == value:
-            raise UnsafeEnvironment(
-                f"{variable}={value} turns off the guards of compiled code; unset it"
-            )
 
 
 refuse_unsafe_environment()

@@ -102,14 +102,14 @@ def _put_ipv6(text, at, group):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def format_addresses(high, low, offsets, text):  # type: ignore[no-untyped-def]
+def format_addresses(high, low, group, offsets, text):  # type: ignore[no-untyped-def]
     """Write addresses one after the other; address i is text[offsets[i]:offsets[i + 1]].
 
-    high, low: uint64[n]; offsets: int32[n + 1]; text: uint8[n * ADDRESS_MAX_CHARACTERS or more].
+    high, low: uint64[n]; group: int64[8], scratch; offsets: int32[n + 1]; text: uint8[n *
+    ADDRESS_MAX_CHARACTERS or more].
     Returns the bytes written; stops early, with offsets flat, where `text` is too small.
     """
     at = 0
-    group = np.zeros(8, np.int64)
     for i in range(len(high)):
         offsets[i] = at
         if at + ADDRESS_MAX_CHARACTERS > len(text):
@@ -144,7 +144,7 @@ def address_texts(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> pa.Strin
     """The text of each address, an Arrow string array."""
     offsets = np.zeros(len(high) + 1, np.int32)
     text = np.zeros(max(1, len(high)) * ADDRESS_MAX_CHARACTERS, np.uint8)
-    used = int(format_addresses(high, low, offsets, text))
+    used = int(format_addresses(high, low, np.zeros(8, np.int64), offsets, text))
     return pa.StringArray.from_buffers(len(high), pa.py_buffer(offsets), pa.py_buffer(text[:used].copy()))
 
 

@@ -58,6 +58,11 @@ class FlowRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def owned(self) -> FlowRows:
+        """The same rows, holding no more memory than they need."""
+        rows = _bytes(self.rows).copy().view(self.rows.dtype)
+        return FlowRows(rows, self.facts, self.service, self.category, self.query_offsets, self.query_ids)
+
     def slice(self, start: int, end: int) -> FlowRows:
         """The rows from `start` up to `end`, without a copy."""
         return FlowRows(

@@ -59,9 +59,9 @@ class FlowOrder:
         self._runs = 0
 
     def add(self, flows: FlowRows) -> None:
-        """Keep `flows`; the arrays must not change afterwards. Raises OSError when the disk is full."""
+        """Keep rows (copied; the other arrays must not change). Raises OSError when the disk is full."""
         if len(flows):
-            self._waiting.append(flows)
+            self._waiting.append(flows.owned())
             self._waiting_rows += len(flows)
         if self._waiting_rows >= self._max_waiting_rows:
             self._set_down()

@@ -1,0 +1,56 @@
+"""How a command ends (CONTRACTS: Exit codes), and which errors are the user's to mend."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+WHOLE, CUT_OFF, USAGE, INTERNAL = 0, 1, 2, 3
+#: 128 + SIGINT, as shells count.
+INTERRUPTED = 130
+
+
+class CommandEnd(Exception):
+    """Ends the command with an exit code; the message, if any, goes to standard error."""
+
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def tell(line: str) -> None:
+    """One line to standard error."""
+    sys.stderr.write(f"campuswatch: {line}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turns what a user can mend into CommandEnd: one clear line, never a traceback."""
+    try:
+        yield
+    except CommandEnd:
+        raise
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        raise CommandEnd(code, str(error)) from error
+
+
+def _code_of(error: Exception) -> int | None:
+    """The exit code of an error that the user can mend. Imports late: most runs have none."""
+    from detectors.catalogue.schema import CatalogueError
+    from detectors.forest.model_file import ModelFileError
+    from monitor.config_file import ConfigError
+    from sinks.records.folder import OutputError
+    from sinks.records.pseudonyms import PrivacyKeyError
+    from wire.capture.errors import CaptureError
+    from wire.kernel_guard import UnsafeEnvironment
+
+    mendable = (CatalogueError, ConfigError, ModelFileError, OutputError, PrivacyKeyError, UnsafeEnvironment)
+    if isinstance(error, CaptureError):
+        return CUT_OFF
+    return USAGE if isinstance(error, mendable) else None

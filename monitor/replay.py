@@ -1,0 +1,36 @@
+"""`campuswatch replay`: captures in, a folder of results and a readable summary out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor import config_file
+from monitor.errors import CUT_OFF, WHOLE, tell, user_errors
+from monitor.progress import progress_of
+from monitor.session import Session
+from monitor.summary_text import write_json, write_table
+from wire.capture.files import open_captures
+
+
+def replay(
+    captures: Sequence[str], out: Path | None, config_path: Path | None, as_json: bool, pseudonymise: bool
+) -> int:
+    """Run the whole job over captures; the exit code. Raises CommandEnd."""
+    with user_errors():
+        config = config_file.load(config_path)
+        with open_captures(captures) as reader:
+            session = Session(reader, config, out, pseudonymise)
+            try:
+                with progress_of(reader) as advance:
+                    session.carry(reader, advance)
+                summary = session.publish()
+            finally:
+                session.abandon()
+    if as_json:
+        write_json(summary)
+    else:
+        write_table(summary, session.results.findings, out, session.results.pseudonyms)
+    for problem in summary["problems"]:
+        tell(problem)
+    return WHOLE if summary["complete"] else CUT_OFF

@@ -1,0 +1,87 @@
+"""One run over captures: stages, results and the account of it, for `replay` and `run`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from monitor import __version__
+from monitor.config import Config
+from monitor.pipeline import Stages, carry
+from monitor.stages import settings_from
+from sinks.metrics.definitions import NAME_EVENTS
+from sinks.metrics.publish import set_all
+from sinks.records.folder import OutputFolder
+from sinks.results import Results
+from sinks.summary import Account, summary
+from wire.capture.files import CaptureReader
+from wire.capture.frames import FrameBlock
+
+
+class Session:
+    """Carries one reader's packets through all stages and keeps the account.
+
+    out: the folder of results, None for none. pseudonymise: hide internal addresses.
+    Raises what the parts raise for a configuration that cannot be used.
+    """
+
+    def __init__(self, reader: CaptureReader, config: Config, out: Path | None, pseudonymise: bool) -> None:
+        self._started = time.monotonic()
+        self._reader = reader
+        self._clock_ns: int | None = None
+        settings = settings_from(config, pseudonymise)
+        self.stages = Stages.build(settings)
+        folder = None if out is None else OutputFolder(out, private=not pseudonymise)
+        self.results = Results(
+            folder,
+            self.stages.namer.strings,
+            self.stages.detectors.catalogue.ids,
+            settings.pseudonyms,
+            __version__,
+        )
+
+    def carry(self, frames: Iterable[FrameBlock], after_block: Callable[[int], None]) -> None:
+        """Carry `frames`, the reader's own or paced ones, to their end."""
+
+        def note(clock_ns: int) -> None:
+            if self._reader.frames_read:
+                self._clock_ns = clock_ns
+            after_block(clock_ns)
+
+        carry(frames, self.stages, self.results, note)
+        if self.stages.detectors.hosts_are_clients and self.results.pseudonyms is not None:
+            self.results.pseudonyms.hide_everyone()
+
+    def refresh_metrics(self) -> None:
+        """Bring the exposition up to what the stages counted."""
+        table, strings = self.stages.table, self.stages.namer.strings
+        set_all(
+            self.results.exposition, self._account(), self.results.tally, table.active_flows, len(strings)
+        )
+
+    def publish(self) -> dict[str, Any]:
+        """Write the results; the summary, which is complete only if every capture was read whole."""
+        self.refresh_metrics()
+        told = summary(self._account(), self.results.tally, __version__)
+        self.results.publish(told)
+        return told
+
+    def abandon(self) -> None:
+        """Leave nothing half-done behind."""
+        self.results.abandon()
+
+    def _account(self) -> Account:
+        events = self.stages.namer.counters
+        return Account(
+            problems=self._reader.problems,
+            counters=self.stages.table.counters(),
+            rejects=self.stages.table.rejects(),
+            skipped=self._reader.skipped,
+            name_events={name: events.get(name, 0) for name in NAME_EVENTS},
+            late=self.stages.detectors.counters,
+            clock_ns=self._clock_ns,
+            hosts_are_clients=self.stages.detectors.hosts_are_clients,
+            seconds=time.monotonic() - self._started,
+        )

@@ -1,0 +1,155 @@
+"""The verbs and their options. Each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from typer.main import get_command
+
+from monitor import __version__
+from monitor.errors import USAGE, CommandEnd, user_errors
+
+
+class Format(StrEnum):
+    """How the summary is shown."""
+
+    table = "table"
+    json = "json"
+
+
+class Addresses(StrEnum):
+    """What becomes of internal addresses in results."""
+
+    keep = "keep"
+    pseudonym = "pseudonym"
+
+
+_ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
+]
+
+application = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+configuration = typer.Typer(no_args_is_help=True, help="配置 · the configuration")
+application.add_typer(configuration, name="config")
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Run the verb that the arguments name; its exit code. Raises CommandEnd, KeyboardInterrupt."""
+    try:
+        code = get_command(application).main(arguments, "campuswatch", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        error.show()
+        raise CommandEnd(USAGE) from error
+    return code if isinstance(code, int) else 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"campuswatch {__version__}")
+        raise typer.Exit
+
+
+@application.callback(help="校园网络应用监测 · what apps do on a campus network")
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="版本 · the version")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@application.command(help="读抓包，得出流、名称、类别、异常 · captures to flows, names, classes, scores")
+def replay(
+    captures: Annotated[
+        list[str],
+        typer.Argument(metavar="CAPTURE...", help="pcap or pcapng, plain, gzip or zstd; - is standard input"),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")
+    ] = None,
+    config: _ConfigFile = None,
+    form: Annotated[Format, typer.Option("--format", help="摘要格式 · form of the summary")] = Format.table,
+    addresses: Annotated[
+        Addresses, typer.Option("--addresses", help="校内地址 · internal addresses in results")
+    ] = Addresses.keep,
+) -> int:
+    """Replay captures."""
+    with user_errors():
+        _check_key(config, addresses)
+        from monitor.replay import replay as work
+
+        return work(captures, out, config, form is Format.json, addresses is Addresses.pseudonym)
+
+
+@application.command(help="如实时一样播放抓包，附指标端口 · play a capture as if live, with /metrics")
+def run(
+    capture: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="CAPTURE", help="抓包 · the shipped campus day without one"),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", metavar="N|max", help="几倍速 · times as fast as it was recorded")
+    ] = "1",
+    config: _ConfigFile = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="播完后保留指标端口 · keep /metrics up after the end, until Ctrl-C")
+    ] = False,
+) -> int:
+    """Run as if live."""
+    with user_errors():
+        from monitor.live import parsed_speed, play
+
+        return play(capture, parsed_speed(speed), config, stay)
+
+
+@application.command(
+    help="编译并缓存内核，安装后运行一次 · compile and cache the kernels, once after installation"
+)
+def warm() -> int:
+    """Fill the kernel cache."""
+    with user_errors():
+        from monitor.warm import warm as work
+
+        return work()
+
+
+@configuration.command(help="检查配置 · check a configuration, every error with its line")
+def check(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -> None:
+    """Check a configuration file."""
+    with user_errors():
+        from monitor.config_file import load
+
+        config = load(path)
+        from detectors.catalogue.catalogue import Catalogue
+
+        catalogue = Catalogue.load(config.catalogue.paths)
+        typer.echo(f"可用 good: {path or 'defaults'}; 服务 services: {len(catalogue)}")
+
+
+@configuration.command(help="显示生效的配置 · show the configuration in effect")
+def show(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -> None:
+    """Show the effective configuration."""
+    with user_errors():
+        from monitor.config_file import load
+        from monitor.config_file import show as text_of
+
+        typer.echo(text_of(load(path)), nl=False)
+
+
+def _check_key(config: Path | None, addresses: Addresses) -> None:
+    """Pseudonyms without a key could be undone by trying all addresses."""
+    from monitor.config_file import load
+
+    if addresses is Addresses.pseudonym and load(config).privacy.key_file is None:
+        raise CommandEnd(USAGE, "--addresses pseudonym needs privacy.key_file in the configuration")

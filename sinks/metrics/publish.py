@@ -1,0 +1,49 @@
+"""From what the stages counted to the series of the exposition."""
+
+from __future__ import annotations
+
+from sinks.metrics.definitions import NAME_EVENTS
+from sinks.metrics.exposition import Exposition
+from sinks.summary import Account
+from sinks.tally import Tally
+
+#: Metrics that are a counter of the flow table under another name.
+_OF_THE_TABLE = {
+    "capture_packets_total": "packets",
+    "capture_bytes_total": "bytes",
+    "decoded_packets_total": "decoded",
+    "late_packets_total": "late_packets",
+    "clock_jumps_held_total": "clock_jumps_held",
+    "fragment_packets_total": "fragments",
+    "truncated_payloads_total": "truncated_payloads",
+    "kernel_faults_total": "kernel_faults",
+    "flows_opened_total": "flows_opened",
+    "flow_evictions_total": "flows_evicted",
+}
+
+
+def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows: int, strings: int) -> None:
+    """Set every series but the histogram, whose scores come one by one."""
+    for metric, counter in _OF_THE_TABLE.items():
+        exposition.set(metric, account.counters[counter])
+    exposition.set("event_time_seconds", (account.clock_ns or 0) / 1e9)
+    exposition.set("flows_active", active_flows)
+    exposition.set("strings", strings)
+    exposition.set_each("capture_skipped_total", account.skipped)
+    exposition.set_each("rejected_packets_total", account.rejects)
+    exposition.set_each("name_events_total", {name: account.name_events.get(name, 0) for name in NAME_EVENTS})
+    exposition.set_each("flows_total", tally.by_proto())
+    exposition.set_each("tcp_flows_total", tally.by_tcp_end())
+    exposition.set_each("tunnel_flows_total", tally.by_tunnel())
+    exposition.set_each("named_flows_total", tally.by_source())
+    exposition.set_each("visibility_flows_total", tally.by_visibility())
+    exposition.set_each("ech_flows_total", tally.by_ech())
+    exposition.set_each("category_flows_total", tally.by_category())
+    exposition.set_each("service_flows_total", tally.by_service())
+    exposition.set_each("service_bytes_total", tally.service_bytes())
+    exposition.set_each("windows_total", tally.by_phase())
+    exposition.set_each("findings_total", tally.rules)
+    exposition.set_each("finding_patterns_total", tally.patterns)
+    for category, (sent, received) in tally.category_bytes().items():
+        exposition.set("classified_bytes_total", sent, category, "c2s")
+        exposition.set("classified_bytes_total", received, category, "s2c")

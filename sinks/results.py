@@ -1,0 +1,99 @@
+"""Everything that a run leaves behind: history, findings, totals, the exposition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.categories import CATEGORIES
+from detectors.findings import Finding
+from detectors.judge import Judged
+from sinks.metrics.exposition import Exposition
+from sinks.records.findings import FindingRecords
+from sinks.records.flow_columns import FlowColumns, FlowRows
+from sinks.records.flows import FlowRecords
+from sinks.records.folder import FINDINGS, FLOWS, METRICS, SUMMARY, WINDOWS, OutputError, OutputFolder
+from sinks.records.pseudonyms import Pseudonyms
+from sinks.records.windows import write_windows
+from sinks.tally import Tally
+from wire.names.strings import StringTable
+
+
+class Results:
+    """Takes what the stages yield; writes it to `folder` where there is one.
+
+    Every method that writes raises OutputError where the disk refuses.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder | None,
+        strings: StringTable,
+        services: Sequence[str],
+        pseudonyms: Pseudonyms | None,
+        version: str,
+    ) -> None:
+        self.tally = Tally(services)
+        self.exposition = Exposition(services, version)
+        self.findings: list[Finding] = []
+        self.pseudonyms = pseudonyms
+        self._folder = folder
+        self._windows: list[NDArray[np.void]] = []
+        if folder is not None:
+            columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
+            self._flows = FlowRecords(folder.file(FLOWS), columns)
+
+    def keep_flows(self, flows: FlowRows) -> None:
+        """Count rows and keep them for the history; the arrays must not change afterwards."""
+        self.tally.add_flows(flows.rows, flows.facts, flows.service, flows.category)
+        if self._folder is not None:
+            with _told():
+                self._flows.write(flows)
+
+    def take(self, judged: Judged) -> None:
+        """Keep windows whose phase is final, and findings."""
+        self.tally.add_windows(judged.windows)
+        self.tally.add_findings(judged.findings)
+        scores = judged.windows["score"]
+        self.exposition.observe_scores(scores[~np.isnan(scores)].tolist())
+        self.findings.extend(judged.findings)
+        if self._folder is not None and len(judged.windows):
+            self._windows.append(judged.windows)
+
+    def publish(self, summary: Mapping[str, Any]) -> None:
+        """Write everything and move it into place."""
+        if self._folder is None:
+            return
+        folder = self._folder
+        with _told():
+            self._flows.finish()
+            write_windows(folder.file(WINDOWS), self._windows, self.pseudonyms)
+            records = FindingRecords(folder.file(FINDINGS), self.pseudonyms)
+            for finding in self.findings:
+                records.write(finding)
+            records.close()
+            folder.file(METRICS).write_bytes(self.exposition.text())
+            text = json.dumps(summary, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+            folder.file(SUMMARY).write_text(text + "\n", encoding="utf-8")
+            folder.publish()
+
+    def abandon(self) -> None:
+        """Leave nothing half-done behind."""
+        if self._folder is not None:
+            self._flows.abandon()
+            self._folder.abandon()
+
+
+class _told:
+    """Turns the system's refusal to write into an OutputError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise OutputError(f"cannot write results: {error.strerror or error}") from error

@@ -1,0 +1,78 @@
+"""summary.json: what a run saw, as an object of a closed set of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detectors.findings import rfc3339
+from sinks.tally import Tally
+
+SCHEMA = 1
+_TOP_SERVICES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the stages counted.
+
+    problems: a line per capture that could not be read whole. counters, rejects: of the flow table.
+    skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
+    there was no packet. late: of the detectors. seconds: of real time that the run took.
+    """
+
+    problems: Sequence[str]
+    counters: Mapping[str, int]
+    rejects: Mapping[str, int]
+    skipped: Mapping[str, int]
+    name_events: Mapping[str, int]
+    late: Mapping[str, int]
+    clock_ns: int | None
+    hosts_are_clients: bool
+    seconds: float
+
+
+def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
+    """The object of summary.json; `seconds` is the one value that differs between two runs."""
+    counters = account.counters
+    clock = account.clock_ns
+    return {
+        "schema": SCHEMA,
+        "version": version,
+        "complete": not account.problems,
+        "problems": list(account.problems),
+        "packets": counters["packets"],
+        "bytes": counters["bytes"],
+        "event_clock": None if clock is None else rfc3339(clock),
+        "decoded": counters["decoded"],
+        "malformed": dict(account.rejects),
+        "skipped_blocks": dict(account.skipped),
+        "shed": {
+            "flows_evicted": counters["flows_evicted"],
+            "kernel_faults": counters["kernel_faults"],
+            **account.late,
+        },
+        "flows": tally.flows,
+        "flow_rows": tally.rows,
+        "protocols": tally.by_proto(),
+        "tcp_ends": tally.by_tcp_end(),
+        "tunnels": tally.by_tunnel(),
+        "names": tally.by_source(),
+        "name_events": dict(account.name_events),
+        "visibility": tally.by_visibility(),
+        "ech": tally.by_ech(),
+        "categories": tally.by_category(),
+        "category_bytes": {
+            name: {"c2s": sent, "s2c": received} for name, (sent, received) in tally.category_bytes().items()
+        },
+        "top_services": {
+            category: [{"service": s, "flows": flows, "bytes": size} for s, flows, size in services]
+            for category, services in tally.top_services(_TOP_SERVICES).items()
+        },
+        "windows": tally.by_phase(),
+        "hosts_are_clients": account.hosts_are_clients,
+        "findings": dict(tally.rules),
+        "patterns": dict(tally.patterns),
+        "seconds": round(account.seconds, 3),
+    }
