@@ -64,13 +64,19 @@ def _alias_target(buffer, rtype, start, stop):  # type: ignore[no-untyped-def]
 def list_records(buffer, base, at, end, count, records, out):  # type: ignore[no-untyped-def]
     """Note the records of class IN that start at `at` in `records`. Returns (status, how many)."""
     listed = np.int64(0)
+    owner = np.uint64(0)
+    pointer = np.int64(-1)  # how the last owner was written, when it was a bare pointer
     for i in range(count):
         if i >= MAX_RECORDS:
             out[DNS_IGNORED] += count - i
             break
-        status, following, owner = hash_name(buffer, base, at, end)
-        if status != DNS_OK:
-            return status, listed
+        if pointer >= 0 and at + 2 <= end and u16(buffer, at) == pointer:
+            following = np.int64(at + 2)
+        else:
+            status, following, owner = hash_name(buffer, base, at, end)
+            if status != DNS_OK:
+                return status, listed
+            pointer = u16(buffer, at) if buffer[at] >= 0xC0 else np.int64(-1)
         start = following + 10
         if start > end:
             return DNS_CUT, listed

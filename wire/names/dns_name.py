@@ -30,6 +30,12 @@ MAX_NAME_OCTETS = 254
 TEXT_BYTES = 1024
 MAX_HOST_NAME = 253
 
+#: The lower-cased byte of each byte that host names have, 0 of every other.
+_HOST_BYTES = np.zeros(256, np.uint8)
+for _byte in b"abcdefghijklmnopqrstuvwxyz0123456789-_":
+    _HOST_BYTES[_byte] = _byte
+    _HOST_BYTES[ord(chr(_byte).upper())] = _byte
+
 _FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 
@@ -95,25 +101,19 @@ def hash_name(buffer, base, at, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def put_byte(text, length, byte):  # type: ignore[no-untyped-def]
-    """Write one octet of a label into text[length:]. Returns (new length, 1 when a host may have it).
+def _put_strange_byte(text, length, byte):  # type: ignore[no-untyped-def]
+    """Write an octet that no host name has into text[length:]; the new length.
 
-    Lower-cased; what is not printable, the dot and the backslash become \\DDD (RFC 4343
-    section 2.1). Hosts have letters, digits, hyphens, and in practice underscores.
+    What is not printable, the dot and the backslash become \\DDD (RFC 4343 section 2.1).
     """
-    if 65 <= byte <= 90:
-        byte += 32
-    if 97 <= byte <= 122 or 48 <= byte <= 57 or byte == 45 or byte == 95:
-        text[length] = byte
-        return length + 1, 1
     if 33 <= byte <= 126 and byte != 46 and byte != 92:
         text[length] = byte
-        return length + 1, 0
+        return length + 1
     text[length] = 92
     text[length + 1] = 48 + byte // 100
     text[length + 2] = 48 + byte // 10 % 10
     text[length + 3] = 48 + byte % 10
-    return length + 4, 0
+    return length + 4
 
 
 @kernel
@@ -153,8 +153,13 @@ def read_name(buffer, base, at, end, text):  # type: ignore[no-untyped-def]
             byte = np.int64(buffer[i])
             if byte < 48 or byte > 57:
                 number = 0
-            length, fits = put_byte(text, length, byte)
-            is_host &= fits
+            folded = _HOST_BYTES[byte]
+            if folded != 0:
+                text[length] = folded
+                length += 1
+            else:
+                is_host = 0
+                length = _put_strange_byte(text, length, byte)
         at += label + 1
     if following < 0:
         following = np.int64(at + 1)
