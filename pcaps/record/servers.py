@@ -43,8 +43,7 @@ class DnsDatagrams(asyncio.DatagramProtocol):
     def __init__(self, names: set[str], address: str) -> None:
         self._names, self._address = names, address
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -105,7 +104,8 @@ async def main(certificate: str, key: str, address: str, names: set[str]) -> Non
     await asyncio.start_server(http, any_address, 443, ssl=context)
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
     configuration.load_cert_chain(certificate, key)
-    await serve(any_address, 443, configuration=configuration, create_protocol=Http3)
+    # Bound to its own address: a wildcard socket would answer from the interface's first one.
+    await serve(address, 443, configuration=configuration, create_protocol=Http3)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
