@@ -12,6 +12,7 @@ costs two atomic operations an array, forty times the work itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -25,17 +26,27 @@ KERNELS: list[Any] = []
 
 
 refuse_unsafe_environment()
+# The code branches at every step, so vectorising passes only lengthen compilation.
+numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
+numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 numba.config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` without the GIL, with bounds checks, cached on disk, never in parallel."""
+def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
+    """Compile a function without the GIL, with bounds checks, cached on disk, never in parallel.
+
+    `inline` is for the small functions of the per-packet path: a call that passes a tuple of
+    arrays copies every array's description, which costs more than a short body.
+    """
+    if function is None:
+        return partial(kernel, inline=inline)
     compiled = njit(
         function,
         boundscheck=True,
         nogil=True,
         cache=True,
         error_model="numpy",
+        forceinline=inline,
         no_cfunc_wrapper=True,
         _nrt=False,
     )

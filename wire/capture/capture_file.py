@@ -37,6 +37,7 @@ class CaptureFile:
         self._table = table
         self._position = 0
         self._ended = False
+        self._link_type_refused = False
         try:
             self._opened = open_file(path, chunk_bytes)
             try:
@@ -51,7 +52,8 @@ class CaptureFile:
         self._window = self._opened.window
         self._indexer, self._position = recognise(self._window, self._table)
         self._ahead = self._read_block()
-        if self.problem is not None and self._ahead is None and self._unreadable:
+        unreadable = self._link_type_refused or not self._indexer.begun
+        if self.problem is not None and self._ahead is None and unreadable:
             raise CaptureError(self.problem.removeprefix(f"{self.name}: "))
 
     @property
@@ -108,7 +110,8 @@ class CaptureFile:
             if status == NEEDS_MORE:
                 self._extend()
             elif status != FULL:
-                self._end(self._indexer.fault(status), unreadable=status == BAD_LINK_TYPE)
+                self._link_type_refused = status == BAD_LINK_TYPE
+                self._end(self._indexer.fault(status))
         if not count:
             return None
         self._window.passed(int(frames.offset[0]))
@@ -143,8 +146,7 @@ class CaptureFile:
             self._end(f"damaged packet blocks were passed over ({told})")
         self._ended = True
 
-    def _end(self, clause: str, unreadable: bool = False) -> None:
+    def _end(self, clause: str) -> None:
         self._ended = True
-        self._unreadable = unreadable
         if self.problem is None:
             self.problem = f"{self.name}: {clause}"

@@ -30,6 +30,10 @@ class Indexer(Protocol):
     ) -> tuple[int, int, int]:
         """(rows filled, next position, status of frame_index)."""
 
+    @property
+    def begun(self) -> bool:
+        """The bytes have shown to be of this format."""
+
     def fault(self, status: int) -> str:
         """The clause that tells of a status which ends the file."""
 

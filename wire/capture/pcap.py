@@ -107,6 +107,11 @@ class PcapIndexer:
         frames.interface[count:filled] = self.interface
         return filled, after, status
 
+    @property
+    def begun(self) -> bool:
+        """True: the file header has been read."""
+        return True
+
     def fault(self, status: int) -> str:
         """The clause that tells of a status which ends the file."""
         return "a record's length is impossible; the file is damaged there"

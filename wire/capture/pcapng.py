@@ -54,6 +54,7 @@ class PcapngIndexer:
         self._section = np.zeros(4, np.int64)
         self._interfaces = _empty_interfaces(8)
         self._fault = ""
+        self._begun = False
         self.skipped = np.zeros(len(SKIPPED), np.int64)
 
     def index(
@@ -73,6 +74,11 @@ class PcapngIndexer:
                 return count, position, status
             position += length
         return count, position, FULL
+
+    @property
+    def begun(self) -> bool:
+        """A section header has been read: this is a pcapng file indeed."""
+        return self._begun
 
     def fault(self, status: int) -> str:
         """The clause that tells of a status which ends the file."""
@@ -120,6 +126,7 @@ class PcapngIndexer:
             return BAD_LENGTH
         self._section[BIG_ENDIAN] = order == ">"
         self._section[INTERFACES] = 0
+        self._begun = True
         return FULL
 
     def _add(self, block: bytes, order: str) -> int:

@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.capture.errors import CaptureError
+
 #: Mapped pages this far behind the reader are given back; blocks that still need them fault
 #: them in again from the page cache, so this bounds resident memory and nothing else.
 _KEPT_BYTES = 512 << 20
@@ -76,21 +78,31 @@ class StreamWindow:
         self.window: NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._stream = stream
         self._chunk_bytes = chunk_bytes
+        self._fault: CaptureError | None = None
 
     def extend(self, position: int) -> bool:
-        """Read a chunk, or as much as is carried if that is more, so that copying stays linear."""
+        """Read a chunk, or as much as is carried if that is more, so that copying stays linear.
+
+        Raises CaptureError when the stream is damaged and all before the damage has been given.
+        """
         carried = self.window[position:]
         wider = np.empty(len(carried) + max(self._chunk_bytes, len(carried)), np.uint8)
         wider[: len(carried)] = carried
         filled = len(carried)
         into = wider.data
-        while filled < len(wider):
-            piece = self._stream.read(len(wider) - filled)
+        while filled < len(wider) and self._fault is None:
+            try:
+                piece = self._stream.read(len(wider) - filled)
+            except CaptureError as error:
+                self._fault = error  # what came before it is read first
+                break
             if not piece:
                 break
             into[filled : filled + len(piece)] = piece
             filled += len(piece)
         if filled == len(carried):
+            if self._fault is not None:
+                raise self._fault
             return False
         self.window = wider[:filled]
         return True

@@ -26,7 +26,7 @@ _SIZE_BOUND = 0x7FFF
 _COUNT_BOUND = 0xFFFF
 
 
-@kernel
+@kernel(inline=True)
 def add_packet(table, slot, direction, packet, wire_bytes, timestamp_ns):  # type: ignore[no-untyped-def]
     """Count a packet in its direction."""
     flow = table.slots[slot]
@@ -73,7 +73,7 @@ def add_packet(table, slot, direction, packet, wire_bytes, timestamp_ns):  # typ
         flow.state |= STATE_ANSWERED
 
 
-@kernel
+@kernel(inline=True)
 def is_new_connection(table, slot, direction, packet):  # type: ignore[no-untyped-def]
     """Whether a SYN on a known 5-tuple opens another connection (RFC 9293 section 3.6.1).
 
@@ -93,7 +93,7 @@ def is_new_connection(table, slot, direction, packet):  # type: ignore[no-untype
     return direction == CLIENT_TO_SERVER or (state & STATE_ESTABLISHED) != 0
 
 
-@kernel
+@kernel(inline=True)
 def follow_tcp(table, slot, direction, packet, timestamp_ns):  # type: ignore[no-untyped-def]
     """Advance the connection's state; returns the list that the flow now belongs to."""
     flow = table.slots[slot]
@@ -127,7 +127,7 @@ def follow_tcp(table, slot, direction, packet, timestamp_ns):  # type: ignore[no
     return np.int64(flow.list)
 
 
-@kernel
+@kernel(inline=True)
 def _follow_sequence(half, packet):  # type: ignore[no-untyped-def]
     """Count segments that bring no new byte. A keep-alive (RFC 9293 section 3.8.4) is none."""
     occupied = packet.payload_bytes

@@ -39,7 +39,7 @@ from wire.flows.tunnels import erspan, geneve, gre, gtpu, teredo, vxlan
 _MAX_STEPS = 40
 
 
-@kernel
+@kernel(inline=True)
 def decode_frame(
     buffer, start, captured, wire, link_type, vlan, timestamp_ns, max_depth, fragments, scratch
 ):  # type: ignore[no-untyped-def]

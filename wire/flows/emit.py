@@ -56,7 +56,7 @@ def output_arrays(refs: int, deltas: int, rows: int) -> OutputArrays:
     )
 
 
-@kernel
+@kernel(inline=True)
 def has_room(out):  # type: ignore[no-untyped-def]
     """Whether another packet's output fits for certain."""
     return (

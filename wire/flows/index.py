@@ -16,7 +16,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
 
-@kernel
+@kernel(inline=True)
 def mix(value):  # type: ignore[no-untyped-def]
     """Scramble 64 bits (the finaliser of SplitMix64, Steele, Lea and Flood 2014)."""
     value = (value ^ (value >> _S30)) * _M1
@@ -24,7 +24,7 @@ def mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> _S31)
 
 
-@kernel
+@kernel(inline=True)
 def key_hash(packet, vlan_mode, secret):  # type: ignore[no-untyped-def]
     """32 bits over the 5-tuple (and VLANs, if they count), the same for both directions."""
     source = mix((packet.src_hi * _GOLDEN) ^ packet.src_lo ^ (np.uint64(packet.src_port) << _S32) ^ secret)
@@ -49,7 +49,7 @@ def flow_identity(flow, secret):  # type: ignore[no-untyped-def]
     return mix(value ^ np.uint64(flow.first_ns))
 
 
-@kernel
+@kernel(inline=True)
 def find(table, packet, hashed, vlan_mode):  # type: ignore[no-untyped-def]
     """Return 2 * slot + direction of the packet's flow; NO_SLOT when it is new."""
     mask = len(table.index) - 1
@@ -87,7 +87,7 @@ def find(table, packet, hashed, vlan_mode):  # type: ignore[no-untyped-def]
         at = (at + 1) & mask
 
 
-@kernel
+@kernel(inline=True)
 def insert(table, slot, hashed):  # type: ignore[no-untyped-def]
     """Enter a slot under its hash. The index is twice as large as the table, so a cell is free."""
     mask = len(table.index) - 1

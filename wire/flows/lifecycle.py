@@ -46,7 +46,7 @@ def end_flow(table, slot, out, tcp_end, secret):  # type: ignore[no-untyped-def]
     table.numbers[ACTIVE] -= 1
 
 
-@kernel
+@kernel(inline=True)
 def take_slot(table, out, idle_ns, clock_ns, secret):  # type: ignore[no-untyped-def]
     """A free slot; when the table is full, an expired flow's or the longest idle one's."""
     if table.numbers[FREE_HEAD] == NO_SLOT and table.numbers[FRESH_SLOT] < len(table.slots):
@@ -65,7 +65,7 @@ def take_slot(table, out, idle_ns, clock_ns, secret):  # type: ignore[no-untyped
     return slot
 
 
-@kernel
+@kernel(inline=True)
 def opening_direction(packet, service_ports):  # type: ignore[no-untyped-def]
     """Direction of a flow's first packet: the client is who opened.
 
@@ -80,7 +80,7 @@ def opening_direction(packet, service_ports):  # type: ignore[no-untyped-def]
     return SERVER_TO_CLIENT if packet.reply == 1 else CLIENT_TO_SERVER
 
 
-@kernel
+@kernel(inline=True)
 def open_flow(table, slot, packet, hashed, interface, timestamp_ns, service_ports):  # type: ignore[no-untyped-def]
     """Fill a slot for a new flow; returns the direction of its first packet."""
     direction = opening_direction(packet, service_ports)

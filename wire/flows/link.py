@@ -182,7 +182,7 @@ def _nflog(buffer, packet):  # type: ignore[no-untyped-def]
     return BAD_LINK_HEADER
 
 
-@kernel
+@kernel(inline=True)
 def ethernet(buffer, packet):  # type: ignore[no-untyped-def]
     """Ethernet II and 802.3 (a length instead of a type means LLC follows)."""
     at = packet.position
@@ -209,7 +209,7 @@ def llc(buffer, packet):  # type: ignore[no-untyped-def]
     return OK
 
 
-@kernel
+@kernel(inline=True)
 def ethertype_layer(buffer, packet):  # type: ignore[no-untyped-def]
     """What follows an EtherType; VLAN tags (802.1Q, 802.1ad) are read here, the outer two kept."""
     kind = packet.ethertype

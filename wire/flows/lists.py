@@ -9,7 +9,7 @@ from wire.kernel import kernel
 from wire.flows.slots import LISTS, NO_SLOT
 
 
-@kernel
+@kernel(inline=True)
 def unlink(table, slot):  # type: ignore[no-untyped-def]
     """Take a flow out of its list."""
     flow = table.slots[slot]
@@ -23,7 +23,7 @@ def unlink(table, slot):  # type: ignore[no-untyped-def]
         table.slots[flow.next].previous = flow.previous
 
 
-@kernel
+@kernel(inline=True)
 def append(table, slot, kind):  # type: ignore[no-untyped-def]
     """Put a flow at the end of a list: it was heard last."""
     flow = table.slots[slot]
@@ -38,7 +38,7 @@ def append(table, slot, kind):  # type: ignore[no-untyped-def]
     table.tails[kind] = slot
 
 
-@kernel
+@kernel(inline=True)
 def move_to_end(table, slot, kind):  # type: ignore[no-untyped-def]
     """Note that a flow was heard, in the list that its state asks for."""
     if table.tails[kind] == slot:

@@ -45,7 +45,7 @@ def ip_by_version(buffer, packet):  # type: ignore[no-untyped-def]
     return BAD_IP_HEADER
 
 
-@kernel
+@kernel(inline=True)
 def ipv4(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     """An IPv4 header with its options; a total length of 0 is segmentation offload."""
     at = packet.position
@@ -139,7 +139,7 @@ def ipv6(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     return _enter_protocol(packet, following, max_depth, 6)
 
 
-@kernel
+@kernel(inline=True)
 def _enter_protocol(packet, protocol, max_depth, version):  # type: ignore[no-untyped-def]
     """Choose what follows an IP header by its protocol number."""
     packet.protocol = protocol

@@ -21,7 +21,7 @@ UDP_DATAGRAMS = 12
 _UNBOUNDED = 0x7FFFFFFF
 
 
-@kernel
+@kernel(inline=True)
 def first_budget(protocol, direction, client_port, server_port):  # type: ignore[no-untyped-def]
     """Bytes (TCP) or datagrams (UDP) of a direction that names want; DNS is read whole."""
     if protocol == UDP:
@@ -62,7 +62,7 @@ def _budget_by_start(buffer, start, end, direction):  # type: ignore[no-untyped-
     return UNKNOWN_STREAM_BYTES
 
 
-@kernel
+@kernel(inline=True)
 def announce(flow, out, timestamp_ns):  # type: ignore[no-untyped-def]
     """Tell names of a new flow."""
     at = out.used[OUT_REFS]
@@ -76,7 +76,7 @@ def announce(flow, out, timestamp_ns):  # type: ignore[no-untyped-def]
     ref.kind = REF_OPEN
 
 
-@kernel
+@kernel(inline=True)
 def show_payload(buffer, packet, flow, half, direction, out, timestamp_ns):  # type: ignore[no-untyped-def]
     """Refer names to a packet's payload while the direction's budget lasts."""
     length = packet.payload_end - packet.payload_start
@@ -107,7 +107,7 @@ def show_payload(buffer, packet, flow, half, direction, out, timestamp_ns):  # t
     ref.kind = REF_PAYLOAD
 
 
-@kernel
+@kernel(inline=True)
 def _write_key(ref, flow, timestamp_ns):  # type: ignore[no-untyped-def]
     ref.flow = flow.serial
     ref.timestamp_ns = timestamp_ns

@@ -36,7 +36,7 @@ _HOUR_NS = 3_600_000_000_000
 _EXPIRE_EVERY_NS = 100_000_000
 
 
-@kernel
+@kernel(inline=True)
 def advance_clock(table, timestamp_ns):  # type: ignore[no-untyped-def]
     """Move the event clock: the highest time seen, but a lone jump of over an hour waits.
 
@@ -92,7 +92,7 @@ def drain(table, out, idle_ns, secret):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
+@kernel(inline=True)
 def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
     """Note that a flow has a delta open in the packet's minute."""
     flow = table.slots[slot]
@@ -107,7 +107,7 @@ def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
         table.numbers[TOUCHED_COUNT] += 1
 
 
-@kernel
+@kernel(inline=True)
 def _track(
     buffer, table, packet, interface, wire_bytes, timestamp_ns, settings, idle_ns, service_ports, out
 ):  # type: ignore[no-untyped-def]
@@ -177,8 +177,12 @@ def track_block(
         timestamp_ns = timestamps_ns[i]
         if i != first or not clock_moved:
             advance_clock(table, timestamp_ns)
-        if not has_room(out) or not drain(table, out, idle_ns, settings.secret[0]):
+        if not has_room(out):
             return i
+        clock = table.numbers[CLOCK_NS]
+        if clock >= table.numbers[EXPIRE_AT_NS] or clock // MINUTE_NS != table.numbers[DRAIN_MINUTE]:
+            if not drain(table, out, idle_ns, settings.secret[0]):
+                return i
         wire = max(wire_bytes[i], captured_bytes[i])
         table.counters[COUNT_PACKETS] += 1
         table.counters[COUNT_BYTES] += wire

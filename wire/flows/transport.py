@@ -24,7 +24,7 @@ _ICMP6_REQUEST_OF_REPLY = np.full(256, -1, np.int64)
 _ICMP6_REQUEST_OF_REPLY[[129, 134, 136]] = [128, 133, 135]
 
 
-@kernel
+@kernel(inline=True)
 def transport(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     """Read the transport header at the cursor; UDP may open another tunnel layer."""
     protocol = packet.protocol
@@ -41,7 +41,7 @@ def transport(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     return _sctp(buffer, packet)
 
 
-@kernel
+@kernel(inline=True)
 def _payload_from(packet, start):  # type: ignore[no-untyped-def]
     packet.payload_start = min(start, packet.end)
     packet.payload_end = packet.end
@@ -49,7 +49,7 @@ def _payload_from(packet, start):  # type: ignore[no-untyped-def]
     packet.layer = LAYER_DONE
 
 
-@kernel
+@kernel(inline=True)
 def _tcp(buffer, packet):  # type: ignore[no-untyped-def]
     """RFC 9293 section 3.1. A header cut by the snap length is read as far as its flags."""
     at = packet.position
@@ -67,7 +67,7 @@ def _tcp(buffer, packet):  # type: ignore[no-untyped-def]
     return OK
 
 
-@kernel
+@kernel(inline=True)
 def _udp(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     """RFC 768. A length of 0 is a jumbogram (RFC 2675) or segmentation offload."""
     at = packet.position

@@ -46,6 +46,7 @@ FACTS = np.dtype(
         ("dns_name", "i4"),
         ("proxy_target", "i4"),  # host of CONNECT or SOCKS
         ("more_hosts", "i4", (MORE_HOSTS,)),  # further distinct HTTP hosts
+        ("quic_version", "u4"),  # as on the wire; 0 without
         ("tls_version", "u2"),  # negotiated; the client's highest while the server is unseen; 0 none
         ("tls_cipher", "u2"),  # negotiated; 0 unseen
         ("dns_query_count", "u2"),
@@ -56,6 +57,7 @@ FACTS = np.dtype(
         ("ech", "u1"),  # index into ECH_NAMES
         ("tls", "u1"),  # bits: 1 ClientHello, 2 ServerHello, 4 HelloRetryRequest seen
         ("quic", "u1"),  # 1: a QUIC or gQUIC hello was read
+        ("dns_kind", "u1"),  # KIND_* of dns_message.py: unicast DNS, mDNS or LLMNR
         ("http", "u1"),  # 1: HTTP/1 requests, 2: HTTP/2 with prior knowledge
         ("ja3", "u1", (16,)),  # MD5 of the JA3 text, all zero without a hello
     ]

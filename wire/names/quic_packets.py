@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.flows.records import REF_PAYLOAD, SERVER_TO_CLIENT, UDP
+from wire.flows.records import REF_PAYLOAD, UDP
 from wire.kernel import kernel
-from wire.names.gquic import clear_version
+from wire.names.gquic import clear_version, version_number
 from wire.names.quic_crypto import (
     CONNECTION_ID_MAX,
     SAMPLE_BYTES,
@@ -22,10 +22,8 @@ from wire.names.quic_flows import (
     DONE,
     MALFORMED_HEADER,
     RETRY,
-    SERVER_INITIAL,
     TRUNCATED,
     UNKNOWN_VERSION as COUNT_UNKNOWN_VERSION,
-    UNSEEN,
     VERSION_NEGOTIATION,
     state_of,
 )
@@ -76,6 +74,18 @@ def _ids_end(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _lists_versions(buffer, at, end):  # type: ignore[no-untyped-def]
+    """Whether buffer[at:end] can be a Version Negotiation's list: a version that is known stands in it."""
+    if (end - at) & 3 != 0:
+        return False
+    for i in range(at, end, 4):
+        version = _version_at(buffer, i - 1)
+        if salt_of(version) != UNKNOWN_VERSION or version_number(version) >= 0:
+            return True
+    return False
+
+
+@kernel
 def _read_header(buffer, at, end, packet):  # type: ignore[no-untyped-def]
     """Read the long header at `at`; returns where the packet ends, or -1 when nothing follows.
 
@@ -88,8 +98,7 @@ def _read_header(buffer, at, end, packet):  # type: ignore[no-untyped-def]
     first = np.int64(buffer[at])
     ids_end = _ids_end(buffer, at, end)
     if version == 0:
-        listed = end - ids_end
-        return -1, VERSION_NEGOTIATION if ids_end > 0 and listed > 0 and listed & 3 == 0 else -1
+        return -1, VERSION_NEGOTIATION if ids_end > 0 and _lists_versions(buffer, ids_end, end) else -1
     salt = salt_of(version)
     if salt == UNKNOWN_VERSION:
         plausible = first & _FIXED != 0 and ids_end > 0 and end - at >= CLIENT_DATAGRAM_MIN
@@ -127,7 +136,7 @@ def _read_header(buffer, at, end, packet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _read_datagram(buffer, start, end, flow, direction, fresh, flows, packets, count):  # type: ignore[no-untyped-def]
+def _read_datagram(buffer, start, end, flow, direction, flows, packets, count):  # type: ignore[no-untyped-def]
     """Note the Initials of one datagram in packets[count:]; returns the new count."""
     at = start
     noted = 0
@@ -139,9 +148,6 @@ def _read_datagram(buffer, start, end, flow, direction, fresh, flows, packets, c
         if reason >= 0:
             flows.counters[reason] += 1
         if packet.number_at < 0:
-            continue
-        if direction == SERVER_TO_CLIENT and fresh and packet.id_length < FIRST_ID_MIN:
-            flows.counters[SERVER_INITIAL] += 1
             continue
         packet.flow = flow
         packet.direction = direction
@@ -163,8 +169,7 @@ def find_packets(buffer, refs, flows, packets):  # type: ignore[no-untyped-def]
         end = start + np.int64(ref.length)
         if start < 0 or end > len(buffer) or end - start < _HEADER_MIN:
             continue
-        state = state_of(flows, ref.flow)
-        if state == DONE:
+        if state_of(flows, ref.flow) == DONE:
             continue
         version = clear_version(buffer, start, end)
         if version >= 0:
@@ -176,7 +181,5 @@ def find_packets(buffer, refs, flows, packets):  # type: ignore[no-untyped-def]
                 packets[count].version = version
                 count += 1
         elif buffer[start] & _LONG != 0:
-            count = _read_datagram(
-                buffer, start, end, ref.flow, ref.direction, state == UNSEEN, flows, packets, count
-            )
+            count = _read_datagram(buffer, start, end, ref.flow, ref.direction, flows, packets, count)
     return count

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.flows.records import SERVER_TO_CLIENT
 from wire.kernel import kernel
 from wire.names.gquic import (
     CHLO_AGENT_END,
@@ -54,7 +55,7 @@ from wire.names.quic_flows import (
     touch,
 )
 from wire.names.quic_frames import FRAMES_MALFORMED, FRAMES_TOO_FAR, contiguous, walk_frames
-from wire.names.quic_packets import QUIC_PACKET
+from wire.names.quic_packets import FIRST_ID_MIN, QUIC_PACKET
 
 HELLO_TLS, HELLO_GQUIC = 0, 1
 QUIC_HELLO = np.dtype(
@@ -186,6 +187,9 @@ def prepare(buffer, queue, count, flows, work, round_, batch, waiting):  # type:
                 continue
             if packet.version != flows.version[row]:
                 packet.own_id = 1
+        elif packet.direction == SERVER_TO_CLIENT and packet.id_length < FIRST_ID_MIN:
+            flows.counters[SERVER_INITIAL] += 1
+            continue
         row = _row_for(packet, buffer, flows, work, state)
         flows.round_[row] = round_
         _add(packet, row, buffer, flows, work, batch)
