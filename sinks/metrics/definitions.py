@@ -12,6 +12,7 @@ from wire.flows.packet import REJECT_REASONS
 from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.dns_name import DNS_STATUS_NAMES
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
+from wire.names.quic import COUNTER_NAMES as QUIC_COUNTER_NAMES
 from wire.names.work import COUNTER_NAMES
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
@@ -25,6 +26,7 @@ SCORE_BUCKETS = tuple(round(0.05 * i, 2) for i in range(1, 21))
 NAME_EVENTS = (
     *COUNTER_NAMES,
     *(f"dns_{name}" for name in DNS_STATUS_NAMES),
+    *(f"quic_{name}" for name in QUIC_COUNTER_NAMES),
     "strings_refused",
 )
 RULES = tuple(LIMITS)
