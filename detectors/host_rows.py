@@ -29,6 +29,7 @@ HOST_ROW = np.dtype(
         ("packets_in", "i4"),
         ("dns_queries", "i4"),  # new in this minute
         ("dns_nxdomain", "i4"),
+        ("host_failures", "i4"),  # all failed opens of this host in this minute, once it is closed
         ("server_port", "u2"),
         ("protocol", "u1"),
         ("role", "u1"),  # AS_CLIENT | AS_SERVER

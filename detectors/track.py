@@ -73,11 +73,11 @@ class HostTrack:
         for name, rows in closed.items():
             if rows is None or len(rows) == 0:
                 continue
-            for watch in self.lanes[name].watches:
-                signals.extend(watch.take(rows))
             if name == "host":
                 windows = self._scorer.take(summarise(rows))
                 signals.extend(self._forest_signs.take(windows))
+            for watch in self.lanes[name].watches:
+                signals.extend(watch.take(rows))
         if self._scorer.holds:
             self._held.extend(signals)
         else:

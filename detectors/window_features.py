@@ -60,6 +60,7 @@ def summarise(rows: NDArray[np.void]) -> NDArray[np.void]:
     """One WINDOW for each host and minute in the HOST_ROWs, ordered by minute, then host.
 
     The order of the rows has no influence. Score and p-value are NaN, the phase is COLLECT.
+    Fills `host_failures` of the rows.
     """
     minutes, minute = np.unique(rows["window_start_ns"], return_inverse=True)
     host, host_at = address_ids(rows["host_hi"], rows["host_lo"])
@@ -69,7 +70,9 @@ def summarise(rows: NDArray[np.void]) -> NDArray[np.void]:
     of_host = host_at[keys % max(len(host_at), 1)]
     windows["host_hi"] = rows["host_hi"][of_host]
     windows["host_lo"] = rows["host_lo"][of_host]
-    windows["features"] = np.stack(list(_features(rows, group.astype(np.int64), len(keys))), axis=1)
+    features = np.stack(_features(rows, group.astype(np.int64), len(keys)), axis=1)
+    windows["features"] = features
+    rows["host_failures"] = features[group, FEATURE_NAMES.index("failed_flows")]
     windows["score"] = windows["p_value"] = np.nan
     return windows[np.lexsort((windows["host_lo"], windows["host_hi"], windows["window_start_ns"]))]
 

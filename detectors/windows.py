@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.host_rows import HOST_ROW
 from detectors.window_features import MINUTE_NS
 
 
@@ -13,17 +14,16 @@ class HostWindows:
     """Holds the rows of the minutes that are still open. Empty stretches cost nothing."""
 
     def __init__(self, max_open_rows: int) -> None:
-        """Keep no more than `max_open_rows`, at 128 bytes each; what is more is shed and counted."""
+        """Keep no more than `max_open_rows`, at up to 128 bytes each; what is more is shed and counted."""
         self._max_open_rows = max_open_rows
-        self._open: list[NDArray[np.void]] = []
+        self._chunks: list[_Chunk] = []
         self._rows = 0
         self._closed_before_ns = np.iinfo(np.int64).min
-        self._earliest_ns = np.iinfo(np.int64).max
         self.late = 0
         self.shed = 0
 
     def add(self, rows: NDArray[np.void]) -> None:
-        """Take HOST_ROWs. A row whose minute was closed before is counted as late and dropped."""
+        """Take rows. A row whose minute was closed before is counted as late and dropped."""
         late = rows["window_start_ns"] < self._closed_before_ns
         if late.any():
             self.late += int(np.count_nonzero(late))
@@ -32,29 +32,43 @@ class HostWindows:
         if len(rows) > room:
             self.shed += len(rows) - room
             rows = rows[:room]
-        if len(rows):
-            self._open.append(rows)
-            self._rows += len(rows)
-            self._earliest_ns = min(self._earliest_ns, int(rows["window_start_ns"].min()))
+        self._keep(rows)
+        self._rows += len(rows)
 
     def close(self, before_ns: int) -> NDArray[np.void] | None:
         """The rows of all minutes that end at or before `before_ns`; None when there are none."""
-        edge_ns = before_ns - before_ns % MINUTE_NS
-        self._closed_before_ns = max(self._closed_before_ns, edge_ns)
-        if self._earliest_ns >= self._closed_before_ns:
+        edge_ns = max(before_ns - before_ns % MINUTE_NS, self._closed_before_ns)
+        self._closed_before_ns = edge_ns
+        due: list[NDArray[np.void]] = []
+        chunks, self._chunks = self._chunks, []
+        for chunk in chunks:
+            if chunk.last_ns < edge_ns:
+                due.append(chunk.rows)
+            elif chunk.first_ns >= edge_ns:
+                self._chunks.append(chunk)
+            else:
+                over = chunk.rows["window_start_ns"] < edge_ns
+                due.append(chunk.rows[over])
+                self._keep(chunk.rows[~over])
+        if not due:
             return None
-        rows = np.concatenate(self._open) if self._open else np.zeros(0, HOST_ROW)
-        due = rows["window_start_ns"] < self._closed_before_ns
-        waiting = rows[~due]
-        self._open = [waiting] if len(waiting) else []
-        self._rows = len(waiting)
-        self._earliest_ns = (
-            int(waiting["window_start_ns"].min()) if len(waiting) else np.iinfo(np.int64).max
-        )
-        return rows[due]
+        self._rows -= sum(len(rows) for rows in due)
+        return due[0] if len(due) == 1 else np.concatenate(due)
 
     def finish(self) -> NDArray[np.void] | None:
         """The rows of all minutes that are still open."""
-        if not self._open:
-            return None
-        return self.close(max(int(rows["window_start_ns"].max()) for rows in self._open) + MINUTE_NS)
+        return self.close(max((chunk.last_ns for chunk in self._chunks), default=0) + MINUTE_NS)
+
+    def _keep(self, rows: NDArray[np.void]) -> None:
+        if len(rows):
+            start_ns = rows["window_start_ns"]
+            self._chunks.append(_Chunk(rows, int(start_ns.min()), int(start_ns.max())))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Rows that came together, and the first and last of their minutes."""
+
+    rows: NDArray[np.void]
+    first_ns: int
+    last_ns: int

@@ -1,7 +1,7 @@
 """Brute force: many short connections of one host to one login service.
 
-Formula: in five minutes at least 10 connections to one peer's login port were established and ended
-again after at most 32 KiB. fail2ban's default bans after 5 failed logins in ten minutes; a failed
+Formula: in five minutes at least 10 connections to one peer's login port were opened, established
+and ended again within those minutes, each with at most 32 KiB. fail2ban's default bans after 5 failed logins in ten minutes; a failed
 login can't be told from a short successful one here, so twice as many in half the time are asked
 for. Web and mail logins look like ordinary use of those ports and are not covered.
 """
@@ -20,18 +20,24 @@ LEAST_CONNECTIONS = 10
 MOST_BYTES = 32 << 10
 #: FTP, SSH, Telnet, RDP, VNC, WinRM.
 LOGIN_PORTS = (21, 22, 23, 3389, 5900, 5985)
+_FIN, _RST = 0x01, 0x04
 
 
 def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    ended = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["over"] == 1)
-    short = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
+    session = (rows["protocol"] == TCP) & (rows["established"] == 1)
     login = np.isin(rows["server_port"], LOGIN_PORTS)
-    return np.asarray(ended & short & login & (rows["role"] == AS_CLIENT))
+    return np.asarray(session & login & (rows["role"] == AS_CLIENT))
 
 
 def _judge(span: Span) -> list[Signal]:
-    groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
-    tries = groups.distinct(span.rows["flow"])
+    rows = span.rows
+    flows = span.group(rows["flow"])
+    begun = flows.count(rows["opened"] == 1) > 0
+    ended = flows.count((rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0) > 0
+    small = flows.total("bytes_out") + flows.total("bytes_in") <= MOST_BYTES
+    short = (begun & ended & small)[flows.of_row]
+    groups = span.group(span.peer, rows["server_port"].astype(np.int64))
+    tries = groups.distinct(rows["flow"], short)
     port = groups.value("server_port").astype(np.int64)
     return [
         span.signal(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.grouping import address_ids, total
 from detectors.host_rows import AS_CLIENT
 
 #: A host below this many failures in a minute can't reach 25 in the five minutes of a span.
@@ -16,11 +15,6 @@ def opened_by_failing_hosts(
     rows: NDArray[np.void], relevant: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Relevant rows that their host opened to one address, of hosts that fail much in that minute."""
-    opened = relevant & (rows["role"] == AS_CLIENT) & (rows["opened"] == 1) & (rows["group"] == 0)
-    if not (opened & (rows["failed"] == 1)).any():
-        return np.zeros(len(rows), np.bool_)
-    host, _ = address_ids(rows["host_hi"], rows["host_lo"])
-    _, minute = np.unique(rows["window_start_ns"], return_inverse=True)
-    keys, group = np.unique(minute * (host.max() + 1) + host, return_inverse=True)
-    failures = total(group, rows["failed"] * opened, len(keys))
-    return np.asarray(opened & (failures[group] >= _LEAST_FAILURES_A_MINUTE))
+    failing = rows["host_failures"] >= _LEAST_FAILURES_A_MINUTE
+    opened = (rows["role"] == AS_CLIENT) & (rows["opened"] == 1) & (rows["group"] == 0)
+    return np.asarray(relevant & failing & opened)

@@ -60,7 +60,7 @@ class Span:
             minute_ns=int(self._end_ns[rows_at[0]]),
             confidence=strength,
             pattern=self.pattern,
-            figures=figures,
+            figures={name: float(value) for name, value in figures.items()},
             peers=_first_peers(rows),
         )
 
