@@ -186,8 +186,10 @@ def _put(table, a_hi, a_lo, b_hi, b_lo, value, now_ns, header, evicted):  # type
 
 @kernel
 def _expiry(header, now_ns, ttl_seconds):  # type: ignore[no-untyped-def]
-    ttl_ns = min(max(np.int64(ttl_seconds), 0), 1 << 31) * _SECOND_NS
-    life = min(max(ttl_ns, header[LEAST_LIFE_NS]), header[MOST_LIFE_NS])
+    """When an answer of now ends; never 0, which marks an unused slot."""
+    life = header[MOST_LIFE_NS]
+    if ttl_seconds < life // _SECOND_NS:  # compared before it is multiplied, which could overflow
+        life = max(np.int64(ttl_seconds) * _SECOND_NS, header[LEAST_LIFE_NS])
     return max(now_ns + life + header[GRACE_NS], 1)
 
 
