@@ -165,7 +165,7 @@ def find_chlo(data, start, end, version, out):  # type: ignore[no-untyped-def]
 def read_chlo(data, start, end, out):  # type: ignore[no-untyped-def]
     """Read the tags of the CHLO in data[start:end] into `out`, int64[CHLO_FIELDS]; returns CHLO_*.
 
-        "CHLO"  tag count(2, little-endian)  0(2)  count * [tag(4)  end offset(4, little-endian)]  values
+    "CHLO"  tag count(2, little-endian)  0(2)  count * [tag(4)  end offset(4, little-endian)]  values
     """
     for i in range(CHLO_FIELDS):
         out[i] = start

@@ -95,7 +95,9 @@ class QuicReader:
             found.append(hellos)
         return _joined(found)
 
-    def _read_round(self, buffer: NDArray[np.uint8], queue: NDArray[np.void]) -> tuple[QuicHellos, NDArray[np.void]]:
+    def _read_round(
+        self, buffer: NDArray[np.uint8], queue: NDArray[np.void]
+    ) -> tuple[QuicHellos, NDArray[np.void]]:
         """Read a packet of each flow; returns the whole hellos and what is still to be read."""
         batch, hellos = self._batch, self._hellos
         waiting = np.empty_like(queue)

@@ -41,10 +41,7 @@ def _sbox() -> NDArray[np.uint8]:
 _SBOX = _sbox()
 #: SubBytes and MixColumns of a byte in a column's first row; the other rows are rotations of it.
 _COLUMN = np.array(
-    [
-        (_double(s) << 24) | (s << 16) | (s << 8) | (_double(s) ^ s)
-        for s in (int(value) for value in _SBOX)
-    ],
+    [(_double(s) << 24) | (s << 16) | (s << 8) | (_double(s) ^ s) for s in (int(value) for value in _SBOX)],
     np.uint32,
 )
 _ROUND_CONSTANTS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36], np.uint32)

@@ -91,7 +91,7 @@ def dialect_of(salt):  # type: ignore[no-untyped-def]
     """How frames and hello are written: IETF_TLS, GOOGLE_TLS or GOOGLE_CHLO."""
     if salt == SALT_Q050:
         return GOOGLE_CHLO
-    if salt == SALT_T050 or salt == SALT_T051:
+    if SALT_T050 <= salt <= SALT_T051:
         return GOOGLE_TLS
     return IETF_TLS
 
@@ -199,14 +199,16 @@ def decrypt(
     `bounds`: (n, 4): start and end of ciphertext and tag in `buffer`, of the plain header in
     `headers`; `keys`: (n, KEYS_BYTES), `nonces`: (n, IV_BYTES).
     """
-    view = memoryview(buffer)
-    all_keys, all_nonces, all_headers = keys.tobytes(), nonces.tobytes(), memoryview(headers)
+    view = memoryview(buffer.data)
+    all_keys, all_nonces, all_headers = keys.tobytes(), nonces.tobytes(), memoryview(headers.data)
     payloads: list[bytes | None] = []
     key_at = nonce_at = 0
     for start, end, header_start, header_end in bounds.tolist():
         try:
             payload = AESGCM(all_keys[key_at : key_at + KEY_BYTES]).decrypt(
-                all_nonces[nonce_at : nonce_at + IV_BYTES], view[start:end], all_headers[header_start:header_end]
+                all_nonces[nonce_at : nonce_at + IV_BYTES],
+                view[start:end],
+                all_headers[header_start:header_end],
             )
         except InvalidTag:
             payloads.append(None)

@@ -17,6 +17,7 @@ from wire.names.quic_crypto import IETF_TLS
 FRAMES_READ, FRAMES_MALFORMED, FRAMES_TOO_FAR = 0, 1, 2
 
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C
+_ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 _GOOGLE_STOP_WAITING, _GOOGLE_PING, _GOOGLE_CRYPTO = 0x06, 0x07, 0x08
 
 
@@ -59,13 +60,23 @@ def _skip_ack(data, at, end, ecn):  # type: ignore[no-untyped-def]
 @kernel
 def _place(data, at, length, filled, filled_at, stream, stream_at, offset):  # type: ignore[no-untyped-def]
     """Copy data[at : at + length] to the stream's `offset`, where no byte stands yet."""
-    for i in range(length):
-        position = offset + i
+    done = np.int64(0)
+    while done < length:
+        position = offset + done
+        bit = position & 63
+        run = min(length - done, 64 - bit)
         word = filled_at + (position >> 6)
-        bit = np.uint64(1) << np.uint64(position & 63)
-        if filled[word] & bit == 0:
-            filled[word] |= bit
-            stream[stream_at + position] = data[at + i]
+        there = (filled[word] >> np.uint64(bit)) & (_ALL_BITS >> np.uint64(64 - run))
+        source, target = at + done, stream_at + position
+        if there == 0:
+            for i in range(run):
+                stream[target + i] = data[source + i]
+        else:
+            for i in range(run):
+                if there & (np.uint64(1) << np.uint64(i)) == 0:
+                    stream[target + i] = data[source + i]
+        filled[word] |= (_ALL_BITS >> np.uint64(64 - run)) << np.uint64(bit)
+        done += run
 
 
 @kernel
@@ -74,7 +85,7 @@ def contiguous(filled, filled_at, known, limit):  # type: ignore[no-untyped-def]
     position = known
     while position < limit:
         word = filled[filled_at + (position >> 6)]
-        if position & 63 == 0 and word == np.uint64(0xFFFFFFFFFFFFFFFF):
+        if position & 63 == 0 and word == _ALL_BITS:
             position += 64
         elif word & (np.uint64(1) << np.uint64(position & 63)) != 0:
             position += 1
@@ -115,7 +126,7 @@ def walk_frames(data, at, end, dialect, filled, filled_at, stream, stream_at, li
         elif dialect == IETF_TLS:
             if kind == _PING:
                 continue
-            if kind == _ACK or kind == _ACK_ECN:
+            if _ACK <= kind <= _ACK_ECN:
                 at = _skip_ack(data, at, end, kind == _ACK_ECN)
                 if at < 0:
                     return FRAMES_MALFORMED

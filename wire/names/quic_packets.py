@@ -1,7 +1,7 @@
 """Long headers of QUIC packets in UDP datagrams (RFC 9000 section 17.2, RFC 8999 section 5.1).
 
-    first byte  version(4)  id length(1)  destination id  id length(1)  source id
-    Initial: token length(v)  token;  Initial, 0-RTT, Handshake: length(v)  packet number, payload
+first byte  version(4)  id length(1)  destination id  id length(1)  source id
+Initial: token length(v)  token;  Initial, 0-RTT, Handshake: length(v)  packet number, payload
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wire.names.quic_flows import (
     MALFORMED_HEADER,
     RETRY,
     TRUNCATED,
-    UNKNOWN_VERSION as COUNT_UNKNOWN_VERSION,
+    UNKNOWN_VERSION_SEEN,
     VERSION_NEGOTIATION,
     state_of,
 )
@@ -102,7 +102,7 @@ def _read_header(buffer, at, end, packet):  # type: ignore[no-untyped-def]
     salt = salt_of(version)
     if salt == UNKNOWN_VERSION:
         plausible = first & _FIXED != 0 and ids_end > 0 and end - at >= CLIENT_DATAGRAM_MIN
-        return -1, COUNT_UNKNOWN_VERSION if plausible else -1
+        return -1, UNKNOWN_VERSION_SEEN if plausible else -1
     if ids_end < 0:
         return -1, MALFORMED_HEADER
     kind = (first >> 4) & 3
@@ -140,7 +140,7 @@ def _read_datagram(buffer, start, end, flow, direction, flows, packets, count): 
     """Note the Initials of one datagram in packets[count:]; returns the new count."""
     at = start
     noted = 0
-    while 0 <= at and at + _HEADER_MIN <= end and noted < PACKETS_PER_DATAGRAM and count < len(packets):
+    while at >= 0 and at + _HEADER_MIN <= end and noted < PACKETS_PER_DATAGRAM and count < len(packets):
         if buffer[at] & _LONG == 0:
             break
         packet = packets[count]
