@@ -1,9 +1,9 @@
 """Beacon: a host calls one place back at regular times.
 
 Formula: in five minutes at least 12 TCP connections opened to one peer's port, over at least 30
-seconds; the median gap is a second or more; the median deviation of the gaps from it is at most 15%
-of it, and no gap is longer than three times the median. Gaps of independent events are exponential,
-with a median deviation of 69% of the median. Slow beacons need a baseline and hours, not minutes.
+seconds; the median gap is a second or more; the median deviation of the gaps from it is at most 25%
+of it, and no gap is longer than three times the median. A uniform jitter of up to 50% either way
+deviates by 25%; gaps of independent events are exponential and deviate by 69% of their median. Slow beacons need a baseline and hours, not minutes.
 A program that polls with a new connection each time looks the same.
 """
 
@@ -19,7 +19,7 @@ from detectors.rules.signal import Signal, confidence
 LEAST_OPENS = 12
 LEAST_SECONDS = 30.0
 LEAST_GAP_SECONDS = 1.0
-MOST_DEVIATION = 0.15
+MOST_DEVIATION = 0.25
 MOST_GAP = 3.0
 _SECOND_NS = 1e9
 

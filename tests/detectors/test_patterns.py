@@ -1,0 +1,138 @@
+"""Each pattern: a loud case that fires, and near misses that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detectors.host_rows import rows_of_hosts
+from detectors.networks import DEFAULT_NETWORKS, Networks
+from detectors.open_rows import rows_of_opens
+from detectors.rules.patterns.beacon import BEACON
+from detectors.rules.patterns.pattern import Watch
+from detectors.rules.patterns.watches import OF_HOST_ROWS, PATTERN_NAMES
+from detectors.window_features import summarise
+from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
+from wire.flows.records import ARP, ICMP, PAYLOAD_REF, TCP, UDP
+
+CAMPUS = Networks(DEFAULT_NETWORKS)
+Flow = dict[str, Any]
+
+
+def patterns(*minutes: list[Flow]) -> set[tuple[str, int]]:
+    """(pattern, last byte of the host) that the host patterns see, a list of flows a minute."""
+    watches = [Watch(pattern, 10_000) for pattern in OF_HOST_ROWS]
+    seen = set()
+    for minute, flows in enumerate(minutes):
+        made = deltas(*({"minute": minute, "flow": 1000 * minute + at, **flow} for at, flow in enumerate(flows)))
+        rows = rows_of_hosts(made, verdicts(made), CAMPUS)
+        summarise(rows)
+        for watch in watches:
+            seen |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
+    return seen
+
+
+def scan(ports: range = range(1), hosts: range = range(1), **more: Any) -> list[Flow]:
+    return [
+        {"server": f"10.9.0.{host}", "server_port": port, **SILENT, **more} for host in hosts for port in ports
+    ]
+
+
+SSH_TRY: Flow = {
+    "server": "10.0.0.9", "server_port": 22, "flags_c2s": 0x1B, "flags_s2c": 0x1B, "bytes_s2c": 3000,
+}  # fmt: skip
+PING: Flow = {
+    "protocol": ICMP, "server": "10.0.0.9", "established": 0, "packets_c2s": 25, "packets_s2c": 25,
+    "bytes_c2s": 2450, "bytes_s2c": 2450,
+}  # fmt: skip
+
+FIRE = {
+    "scan-vertical": [scan(ports=range(1, 21))],
+    "scan-vertical, refused": [scan(ports=range(1, 21), answered=1, packets_s2c=1, flags_s2c=0x14)],
+    "scan-vertical, over minutes": [scan(ports=range(5 * m, 5 * m + 5)) for m in range(4)],
+    "scan-horizontal": [scan(hosts=range(1, 31), ports=range(445, 446))],
+    "scan-horizontal, over minutes": [scan(hosts=range(10 * m, 10 * m + 10)) for m in range(3)],
+    "address-sweep": [scan(hosts=range(1, 101), protocol=ARP)],
+    "address-sweep, by ping": [scan(hosts=range(1, 101), protocol=ICMP)],
+    "brute-force": [[SSH_TRY] * 6, [SSH_TRY] * 6],
+    "flood": [scan(hosts=range(1), ports=range(80, 81)) * 1000],
+    "flood, of datagrams": [scan(protocol=UDP, packets_c2s=60_000)],
+    "flood, of pings": [[{**PING, "packets_c2s": 6000, "packets_s2c": 6000}]],
+    "icmp-tunnel": [[{**PING, "bytes_s2c": 25_000}]],
+}
+
+SILENT_CASES = {
+    "fourteen ports": [scan(ports=range(1, 15))],
+    "ports that mostly answer": [scan(ports=range(1, 16)) + [{"server": "10.9.0.0", "server_port": p}
+                                                             for p in range(100, 120)]],
+    "traceroute": [scan(ports=range(33434, 33500), protocol=UDP)],
+    "a resolver whose contacts mostly answer": [
+        scan(hosts=range(30), ports=range(53, 54), protocol=UDP)
+        + [{"server": f"10.8.0.{h}", "server_port": 53, "protocol": UDP} for h in range(40)]
+    ],
+    "peers on many ports": [[{"server": f"10.9.0.{h}", "server_port": 20000 + h, **SILENT} for h in range(60)]],
+    "twenty-four addresses": [scan(hosts=range(24), protocol=ARP)],
+    "scan too slow for minutes": [scan(hosts=range(2 * m, 2 * m + 2)) for m in range(20)],
+    "nine logins": [[SSH_TRY] * 9],
+    "long ssh sessions": [[{**SSH_TRY, "bytes_s2c": 100_000}] * 20],
+    "open ssh sessions": [[{**SSH_TRY, "flags_c2s": 0x1A, "flags_s2c": 0x1A}] * 20],
+    "https": [[{**SSH_TRY, "server_port": 443}] * 50],
+    "an honest ping": [[PING]],
+    "answers to a spoofed flood": [
+        [{"client": f"9.9.{h % 200}.{h // 200}", "server": "10.0.0.1", "established": 0} for h in range(400)]
+    ],
+    "a silent minute": [[], []],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FIRE)
+def test_fires(case: str) -> None:
+    assert patterns(*FIRE[case]) == {(case.split(",")[0], 1)}
+
+
+@pytest.mark.parametrize("case", SILENT_CASES)
+def test_stays_silent(case: str) -> None:
+    assert patterns(*SILENT_CASES[case]) == set()
+
+
+def test_the_target_of_a_flood_is_told() -> None:
+    flood = [
+        {"client": f"9.9.{at % 200}.{at // 200}", "server": "10.0.0.7", "server_port": 80, "established": 0}
+        for at in range(1200)
+    ]
+    assert patterns(flood) == {("flood", 7)}
+
+
+def test_the_closed_set() -> None:
+    assert PATTERN_NAMES == (
+        "address-sweep", "beacon", "brute-force", "dns-tunnel", "flood", "icmp-tunnel", "scan-horizontal",
+        "scan-vertical",
+    )  # fmt: skip
+
+
+def opens(times: NDArray[np.float64]) -> NDArray[np.void]:
+    refs = np.zeros(len(times), PAYLOAD_REF)
+    refs["timestamp_ns"] = START + (times * 1e9).astype(np.int64)
+    refs["flow"] = np.arange(len(times))
+    refs["protocol"] = TCP
+    refs["client_hi"], refs["client_lo"] = pair("10.0.0.1")
+    refs["server_hi"], refs["server_lo"] = pair("1.2.3.4")
+    refs["server_port"] = 443
+    return rows_of_opens(refs)
+
+
+def beacons(times: NDArray[np.float64]) -> int:
+    return len(Watch(BEACON, 1000).take(opens(times)))
+
+
+def test_beacon_with_jitter_fires_and_random_opens_do_not() -> None:
+    random = np.random.default_rng(4)
+    assert beacons(np.cumsum(5 + random.uniform(-1.5, 1.5, 40))) > 0
+    fired = sum(beacons(np.cumsum(random.exponential(5, 40))) > 0 for _ in range(200))
+    assert fired <= 6  # 3% of runs of wholly random opens
+    assert beacons(np.arange(40) * 0.2) == 0  # a burst is no beacon
+    assert beacons(np.arange(8) * 10.0) == 0  # too few
+    assert MINUTE == 60 * 10**9
