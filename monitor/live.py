@@ -25,7 +25,7 @@ from monitor.summary_text import finding_text, write_table
 from wire.capture.files import open_captures
 from wire.capture.frames import FrameBlock
 
-DEMONSTRATION = "pcaps/campus-day.pcap"
+DEMONSTRATION = "pcaps/campus-day.pcap.zst"
 #: A block is cut so that none covers more event time than this: a live ring's block is short, too.
 _STEP_NS = 1_000_000_000
 _LONGEST_WAIT_SECONDS = 60.0
