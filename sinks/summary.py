@@ -11,6 +11,16 @@ from sinks.tally import Tally
 
 SCHEMA = 1
 _TOP_SERVICES = 10
+#: What was given up, by reason.
+SHED = (
+    "flows_evicted",
+    "kernel_faults",
+    "rows_late",
+    "rows_shed",
+    "pattern_rows_shed",
+    "windows_shed",
+    "dns_counts_forgotten",
+)
 
 
 @dataclass(frozen=True, slots=True)

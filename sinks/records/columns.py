@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,10 +63,10 @@ def numbers(values: NDArray[np.generic], null: NDArray[np.bool_] | None = None) 
     return pa.array(np.ascontiguousarray(values), mask=null)
 
 
-def floats(values: NDArray[np.floating]) -> pa.Array:
-    """A column of figures; null where NaN."""
+def figures(values: NDArray[Any]) -> pa.Array:
+    """A column of integers, or of floating-point figures; null where NaN."""
     values = np.ascontiguousarray(values)
-    return pa.array(values, mask=np.isnan(values))
+    return pa.array(values, mask=np.isnan(values) if values.dtype.kind == "f" else None)
 
 
 def times(nanoseconds: NDArray[np.int64]) -> pa.Array:

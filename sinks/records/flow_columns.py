@@ -144,7 +144,7 @@ class FlowColumns:
         table |= _both_directions(rows, _COUNTERS)
         table |= {
             "tcp_end": columns.enumeration(rows["tcp_end"], TCP_END_NAMES),
-            "rtt_ms": columns.floats(rows["rtt_ms"]),
+            "rtt_ms": columns.figures(rows["rtt_ms"]),
         }
         table |= self._names(flows)
         table |= {
@@ -190,7 +190,7 @@ class FlowColumns:
         offsets = np.zeros(len(facts) + 1, np.int64)
         np.cumsum((hosts >= 0).sum(axis=1), out=offsets[1:])
         return {
-            "name_confidence": columns.floats(facts["name_confidence"]),
+            "name_confidence": columns.figures(facts["name_confidence"]),
             "alpn_chosen": self._text(facts["alpn_chosen"]),
             "tls_cipher": columns.by_value(facts["tls_cipher"], lambda i: f"0x{i:04x}" if i else None),
             "server_name": self._text(facts["server_name"]),
@@ -233,7 +233,7 @@ def protocol_list(raw: bytes) -> str:
 
 def _both_directions(rows: NDArray[np.void], names: Sequence[str]) -> dict[str, pa.Array]:
     return {
-        f"{name}_{_DIRECTIONS[i]}": columns.numbers(rows[name][:, i])
+        f"{name}_{_DIRECTIONS[i]}": columns.figures(rows[name][:, i])
         for name in names
         for i in range(len(_DIRECTIONS))
     }

@@ -29,8 +29,8 @@ def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> p
             "window_seconds": pa.array(np.full(len(windows), MINUTE_NS // 10**9, np.int32)),
             "host": address_column(windows["host_hi"], windows["host_lo"], pseudonyms),
             **{name: columns.numbers(features[:, i]) for i, name in enumerate(FEATURE_NAMES)},
-            "score": columns.floats(windows["score"].round(_SCORE_DECIMALS)),
-            "p_value": columns.floats(windows["p_value"]),
+            "score": columns.figures(windows["score"].round(_SCORE_DECIMALS)),
+            "p_value": columns.figures(windows["p_value"]),
             "phase": columns.enumeration(windows["phase"], PHASES),
         }
     )
