@@ -1,0 +1,351 @@
+"""HTTP/1 requests (RFC 9112), read line by line from the client's stream.
+
+A complete line is taken at once and never looked at again, so a request that trickles in costs
+no more than one that comes whole, and a cut-off one still gives its Host. Of a request:
+
+- absolute-form: the target's authority is the host, as for the origin server (section 3.2.2);
+- else the first Host field, also when folded over lines (section 5.2), without its port;
+- CONNECT: the target is where the tunnel leads; what follows the headers is read as a new stream;
+- User-Agent: product/version tokens alone, comments and bare words never leave this function.
+
+HTTP/2 with prior knowledge (RFC 9113 section 3.4) is recognised by its preface and not named.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wire.kernel import kernel
+from wire.names.facts import HTTP_1, HTTP_2_PRIOR_KNOWLEDGE, MORE_HOSTS
+from wire.names.flow_states import (
+    FLAG_CHUNKED,
+    FLAG_CONNECT,
+    FLAG_HOST_TAKEN,
+    FLAG_LAST_CHUNK,
+    PHASE_CHUNKS,
+    PHASE_DONE,
+    PHASE_HEADERS,
+    PHASE_REQUEST_LINE,
+    PHASE_TUNNEL,
+    PHASE_UNKNOWN,
+)
+from wire.names.hostnames import absolute_form, authority_host
+from wire.names.strings import intern
+from wire.names.work import (
+    COUNT_HTTP_MALFORMED,
+    CURSOR_AT,
+    CURSOR_NEED,
+    STEP_AGAIN,
+    STEP_MORE,
+    intern_host_name,
+)
+
+#: A request line or field line beyond this ends the reading of the stream.
+LINE_MAX_BYTES = 16384
+METHOD_MAX_BYTES = 32
+USER_AGENT_MAX_BYTES = 256
+PRODUCT_MAX_BYTES = 64
+_BODY_LIMIT = 1 << 30
+
+_TAB, _LF, _CR, _SPACE, _SLASH, _COLON, _SEMICOLON = 9, 10, 13, 32, 47, 58, 59
+_OPEN, _CLOSE, _BACKSLASH = 40, 41, 92
+
+_HOST = np.frombuffer(b"host", np.uint8)
+_USER_AGENT = np.frombuffer(b"user-agent", np.uint8)
+_CONTENT_LENGTH = np.frombuffer(b"content-length", np.uint8)
+_TRANSFER_ENCODING = np.frombuffer(b"transfer-encoding", np.uint8)
+_CHUNKED = np.frombuffer(b"chunked", np.uint8)
+_CONNECT = np.frombuffer(b"CONNECT", np.uint8)
+_VERSION_1 = np.frombuffer(b"HTTP/1.", np.uint8)
+_PREFACE = np.frombuffer(b"PRI * HTTP/2.0\r\n", np.uint8)
+
+
+def _token_table() -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[list(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = 1
+    return table
+
+
+#: 1 for the bytes of a token, RFC 9110 section 5.6.2.
+TOKEN = _token_table()
+
+
+@kernel
+def is_text(data, start, end, text):  # type: ignore[no-untyped-def]
+    """Whether data[start:end] begins with the bytes of `text`, exactly."""
+    if end - start < len(text):
+        return False
+    for i in range(len(text)):
+        if data[start + i] != text[i]:
+            return False
+    return True
+
+
+@kernel
+def is_word(data, start, end, word):  # type: ignore[no-untyped-def]
+    """Whether data[start:end] is `word` (lower case), whatever its case."""
+    if end - start != len(word):
+        return False
+    for i in range(len(word)):
+        byte = data[start + i]
+        if 65 <= byte <= 90:
+            byte += np.uint8(32)
+        if byte != word[i]:
+            return False
+    return True
+
+
+@kernel
+def line_end(data, start, end):  # type: ignore[no-untyped-def]
+    """Position of the next line feed, `end` without one."""
+    at = np.int64(start)
+    while at < end and data[at] != _LF:
+        at += 1
+    return at
+
+
+@kernel
+def looks_like_request(data, start, end):  # type: ignore[no-untyped-def]
+    """0: no request line; 1: METHOD SP target SP HTTP/1.x LF stands there; 2: more bytes are needed."""
+    at = np.int64(start)
+    stop = min(np.int64(end), at + METHOD_MAX_BYTES + 1)
+    while at < stop and TOKEN[data[at]] == 1:
+        at += 1
+    if at == end:
+        return 2 if at - start <= METHOD_MAX_BYTES else 0
+    if at in (start, stop) or data[at] != _SPACE:
+        return 0
+    lf = line_end(data, at, min(np.int64(end), at + LINE_MAX_BYTES))
+    if lf == end:
+        return 2
+    if lf - at >= LINE_MAX_BYTES:
+        return 0
+    stop = lf
+    while stop > at and data[stop - 1] in (_CR, _SPACE):
+        stop -= 1
+    # "HTTP/1." and one digit, after the target and a space
+    if stop - at < 11 or data[stop - 9] != _SPACE or not is_text(data, stop - 8, stop, _VERSION_1):
+        return 0
+    return 1
+
+
+@kernel
+def is_http2_preface(data, start, end):  # type: ignore[no-untyped-def]
+    """Whether the stream opens HTTP/2 with prior knowledge."""
+    return is_text(data, start, end, _PREFACE)
+
+
+@kernel
+def _keep_host(flow, name):  # type: ignore[no-untyped-def]
+    """Add a request's host to the flow: the first is its http_host."""
+    facts = flow.facts
+    if name < 0 or name == facts.http_host:
+        return
+    if facts.http_host < 0:
+        facts.http_host = name
+        return
+    for i in range(MORE_HOSTS):
+        if facts.more_hosts[i] == name:
+            return
+        if facts.more_hosts[i] < 0:
+            facts.more_hosts[i] = name
+            return
+
+
+@kernel
+def _read_request_line(flow, work, strings, data, start, lf):  # type: ignore[no-untyped-def]
+    """Take method and target of the request line data[start:lf]."""
+    flow.facts.http = HTTP_1
+    flags = np.uint8(0)
+    at = np.int64(start)
+    while at < lf and data[at] != _SPACE:
+        at += 1
+    connect = at - start == len(_CONNECT) and is_text(data, start, at, _CONNECT)
+    while at < lf and data[at] == _SPACE:
+        at += 1
+    target = at
+    while at < lf and data[at] != _SPACE:
+        at += 1
+    bounds = work.bounds
+    if connect:
+        flags |= np.uint8(FLAG_CONNECT)
+        authority_host(data, target, at, bounds)
+        name = intern_host_name(work, strings, data, bounds[0], bounds[1])
+        if flow.facts.proxy_target < 0:
+            flow.facts.proxy_target = name
+    elif absolute_form(data, target, at, bounds):
+        flags |= np.uint8(FLAG_HOST_TAKEN)
+        authority_host(data, bounds[0], bounds[1], bounds)
+        _keep_host(flow, intern_host_name(work, strings, data, bounds[0], bounds[1]))
+    flow.flags = flags
+    flow.body = 0
+
+
+@kernel
+def write_products(data, start, end, text):  # type: ignore[no-untyped-def]
+    """Write the product/version tokens of a User-Agent value, one space between; length in bytes.
+
+    text: uint8[USER_AGENT_MAX_BYTES or more]. Comments, nested or quoted, and bare words are left out:
+    they are where model names, device identifiers and people's own words stand.
+    """
+    length = np.int64(0)
+    at = np.int64(start)
+    depth = 0
+    while at < end:
+        byte = data[at]
+        if depth > 0 and byte == _BACKSLASH:
+            at += 2
+            continue
+        if byte == _OPEN:
+            depth += 1
+        elif byte == _CLOSE:
+            depth = max(0, depth - 1)
+        if depth > 0 or TOKEN[byte] == 0:
+            at += 1
+            continue
+        first = at
+        slash = np.int64(-1)
+        while at < end and (TOKEN[data[at]] == 1 or data[at] == _SLASH):
+            if data[at] == _SLASH and slash < 0:
+                slash = at
+            at += 1
+        size = at - first
+        if slash <= first or slash + 1 >= at or size > PRODUCT_MAX_BYTES:
+            continue
+        if length + size + 1 > USER_AGENT_MAX_BYTES:
+            break
+        if length > 0:
+            text[length] = _SPACE
+            length += 1
+        for i in range(size):
+            text[length + i] = data[first + i]
+        length += size
+    return length
+
+
+@kernel
+def _is_space(byte):  # type: ignore[no-untyped-def]
+    return byte in (_SPACE, _TAB, _CR, _LF)
+
+
+@kernel
+def _read_number(data, start, end, base):  # type: ignore[no-untyped-def]
+    """A decimal (10) or hexadecimal (16) number at data[start:end], clamped; -1 without digits."""
+    value = np.int64(-1)
+    for i in range(start, end):
+        byte = data[i]
+        if 48 <= byte <= 57:
+            digit = np.int64(byte) - 48
+        elif base == 16 and 97 <= (byte | 32) <= 102:
+            digit = np.int64(byte | 32) - 87
+        else:
+            break
+        value = min(np.int64(_BODY_LIMIT), max(np.int64(0), value) * base + digit)
+    return value
+
+
+@kernel
+def _read_field(flow, work, strings, data, start, end):  # type: ignore[no-untyped-def]
+    """Take the field line data[start:end], folds included."""
+    colon = np.int64(start)
+    while colon < end and TOKEN[data[colon]] == 1:
+        colon += 1
+    if colon == start or colon >= end or data[colon] != _COLON:
+        return False
+    at, stop = colon + 1, np.int64(end)
+    while at < stop and _is_space(data[at]):
+        at += 1
+    while stop > at and _is_space(data[stop - 1]):
+        stop -= 1
+    flags = flow.flags
+    size = colon - start
+    if size == len(_HOST) and is_word(data, start, colon, _HOST):
+        if not flags & FLAG_HOST_TAKEN:
+            flow.flags = flags | np.uint8(FLAG_HOST_TAKEN)
+            authority_host(data, at, stop, work.bounds)
+            _keep_host(flow, intern_host_name(work, strings, data, work.bounds[0], work.bounds[1]))
+    elif size == len(_USER_AGENT) and is_word(data, start, colon, _USER_AGENT):
+        if flow.facts.user_agent < 0:
+            length = write_products(data, at, stop, work.text)
+            if length > 0:
+                flow.facts.user_agent = intern(strings, work.text, 0, length)
+    elif size == len(_CONTENT_LENGTH) and is_word(data, start, colon, _CONTENT_LENGTH):
+        flow.body = max(np.int64(0), _read_number(data, at, stop, 10))
+    elif size == len(_TRANSFER_ENCODING) and is_word(data, start, colon, _TRANSFER_ENCODING):
+        if stop - at >= len(_CHUNKED) and is_word(data, stop - len(_CHUNKED), stop, _CHUNKED):
+            flow.flags = flags | np.uint8(FLAG_CHUNKED)
+    return True
+
+
+@kernel
+def _end_of_headers(flow, work, after):  # type: ignore[no-untyped-def]
+    """The empty line was read: where reading goes on, and as what."""
+    flags = flow.flags
+    phase = PHASE_REQUEST_LINE
+    if flags & FLAG_CONNECT:
+        phase = PHASE_TUNNEL
+    elif flags & FLAG_LAST_CHUNK:
+        phase = PHASE_REQUEST_LINE
+    elif flags & FLAG_CHUNKED:
+        phase = PHASE_CHUNKS
+    else:
+        after += np.int64(flow.body)
+    flow.phase[0] = phase
+    work.cursor[CURSOR_AT] = after
+    return STEP_AGAIN
+
+
+@kernel
+def _give_up(flow, work):  # type: ignore[no-untyped-def]
+    work.counters[COUNT_HTTP_MALFORMED] += 1
+    flow.phase[0] = PHASE_UNKNOWN
+    return STEP_MORE
+
+
+@kernel
+def step_request(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
+    """Read one line of requests at data[at], whose phase is REQUEST_LINE, HEADERS or CHUNKS.
+
+    Leaves where to go on in work.cursor; returns STEP_AGAIN or STEP_MORE.
+    """
+    phase = flow.phase[0]
+    lf = line_end(data, at, end)
+    work.cursor[CURSOR_AT] = at
+    work.cursor[CURSOR_NEED] = end + 1
+    if lf == end:
+        return _give_up(flow, work) if end - at > LINE_MAX_BYTES else STEP_MORE
+    empty = lf == at or (lf == at + 1 and data[at] == _CR)
+    if phase == PHASE_REQUEST_LINE:
+        work.cursor[CURSOR_AT] = lf + 1
+        if empty:
+            return STEP_AGAIN  # section 2.2: empty lines before a request are ignored
+        if looks_like_request(data, at, lf + 1) != 1:
+            if is_http2_preface(data, at, end):
+                flow.facts.http = HTTP_2_PRIOR_KNOWLEDGE
+                flow.phase[0] = PHASE_DONE
+                return STEP_MORE
+            return _give_up(flow, work)
+        _read_request_line(flow, work, strings, data, at, lf)
+        flow.phase[0] = PHASE_HEADERS
+        return STEP_AGAIN
+    if phase == PHASE_CHUNKS:
+        size = _read_number(data, at, lf, 16)
+        if size < 0:
+            return _give_up(flow, work)
+        if size == 0:
+            flow.flags |= np.uint8(FLAG_LAST_CHUNK | FLAG_HOST_TAKEN)
+            flow.phase[0] = PHASE_HEADERS  # trailers
+            work.cursor[CURSOR_AT] = lf + 1
+        else:
+            work.cursor[CURSOR_AT] = lf + 1 + size + 2
+        return STEP_AGAIN
+    if empty:
+        return _end_of_headers(flow, work, lf + 1)
+    while lf + 1 < end and data[lf + 1] in (_SPACE, _TAB):
+        lf = line_end(data, lf + 1, end)
+    if lf + 1 >= end:
+        return STEP_MORE  # the next line may be a fold of this one
+    if not _read_field(flow, work, strings, data, at, lf):
+        work.counters[COUNT_HTTP_MALFORMED] += 1  # one bad line does not spoil the others
+    work.cursor[CURSOR_AT] = lf + 1
+    return STEP_AGAIN

@@ -1,0 +1,287 @@
+"""TLS over TCP: records to handshake messages, and what client and server say in them.
+
+The client's hello is read where it lies when it stands in one record (nearly always), else its
+fragments are gathered without the record headers (RFC 8446 section 5.1 lets any message be split
+over records). Of the server: ServerHello with the negotiated version, cipher and ALPN, seen through
+HelloRetryRequest, and up to TLS 1.2 the first certificate's name.
+
+Encrypted Client Hello. A real outer hello and a GREASE one look alike by design (RFC 9849 section
+6.2), and browsers send GREASE with the true name to every site that has no ECH. So the extension
+alone says `offered`, and its SNI still names the flow, with less confidence. The hello is judged
+`outer`, and its SNI never names the flow, when
+
+- the SNI is the public name of a known ECH operator (ECH_PUBLIC_NAMES, and what the operator adds); or
+- this client was given the server's address for exactly one other name, whose HTTPS record offered ECH.
+
+What remains: a real outer hello to an operator that is not in the list, from a client whose DNS is
+not seen, is named by its outer name, marked `offered`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wire.kernel import kernel
+from wire.names.certificate import find_certificate_name
+from wire.names.facts import (
+    ECH_OFFERED,
+    TLS_CLIENT_HELLO,
+    TLS_RETRY_REQUEST,
+    TLS_SERVER_HELLO,
+)
+from wire.names.flow_states import PHASE_DONE, PHASE_UNKNOWN
+from wire.names.hello import (
+    HELLO_ALPN_END,
+    HELLO_ALPN_START,
+    HELLO_ECH,
+    HELLO_ECH_NONE,
+    HELLO_MAX_BYTES,
+    HELLO_MAX_VERSION,
+    HELLO_SNI_END,
+    HELLO_SNI_START,
+    HELLO_WHOLE,
+    read_client_hello,
+)
+from wire.names.ja3 import write_ja3
+from wire.names.strings import intern
+from wire.names.tls_parameters import write_hello_parameters
+from wire.names.work import (
+    COUNT_CERTIFICATE_MALFORMED,
+    COUNT_HELLO_MALFORMED,
+    COUNT_SERVER_HELLO_MALFORMED,
+    CURSOR_AT,
+    CURSOR_NEED,
+    STEP_MORE,
+    intern_host_name,
+)
+
+#: Public names seen in the ECH configurations of HTTPS records (key 5, ECHConfigContents.public_name).
+#: cloudflare-ech.com: Cloudflare's, for all sites behind it; cover.defo.ie: the DEfO project's.
+ECH_PUBLIC_NAMES = ("cloudflare-ech.com", "cover.defo.ie")
+
+_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE = 20, 21, 22
+_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
+_ENCRYPTED_EXTENSIONS_OR_LATER = 0x0304
+_RECORD_MAX_BYTES = 16384 + 2048
+_ALPN_TYPE, _SUPPORTED_VERSIONS_TYPE = 16, 43
+
+#: ServerHello.random of a HelloRetryRequest (RFC 8446 section 4.1.3).
+_RETRY_RANDOM = np.frombuffer(
+    bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"), np.uint8
+)
+
+
+@kernel
+def looks_like_handshake(data, at, end, message):  # type: ignore[no-untyped-def]
+    """0: data[at:end] opens no TLS stream with this handshake message; 1: it does; 2: too short.
+
+    A record of type handshake and version 3.x that begins with message type `message` (1 ClientHello,
+    2 ServerHello), and with sound lengths.
+    """
+    size = end - at
+    if size < 1:
+        return 2
+    if data[at] != _HANDSHAKE or (size > 1 and data[at + 1] != 3) or (size > 2 and data[at + 2] > 4):
+        return 0
+    if size >= 5:
+        length = (np.int64(data[at + 3]) << 8) | np.int64(data[at + 4])
+        if length == 0 or length > _RECORD_MAX_BYTES:
+            return 0
+    if size >= 6 and data[at + 5] != message:
+        return 0
+    if size >= 7 and data[at + 6] != 0:
+        return 0  # handshake messages of 64 KiB are no hello
+    return 1 if size >= 6 else 2
+
+
+@kernel
+def take_hello(flow, work, strings, data, hello, quic):  # type: ignore[no-untyped-def]
+    """Take a whole ClientHello, read into `hello`, as the flow's; the first one counts."""
+    facts = flow.facts
+    if facts.tls & TLS_CLIENT_HELLO:
+        return
+    facts.tls |= np.uint8(TLS_CLIENT_HELLO)
+    if hello[HELLO_SNI_START] >= 0:
+        start, end = hello[HELLO_SNI_START], hello[HELLO_SNI_END]
+        facts.server_name = intern_host_name(work, strings, data, start, end)
+    if hello[HELLO_ALPN_START] >= 0:
+        facts.alpn = intern(strings, data, hello[HELLO_ALPN_START], hello[HELLO_ALPN_END])
+    if not facts.tls & TLS_SERVER_HELLO:
+        facts.tls_version = hello[HELLO_MAX_VERSION]
+    if hello[HELLO_ECH] != HELLO_ECH_NONE:
+        facts.ech = ECH_OFFERED
+    write_ja3(data, hello, work.text, facts.ja3)
+    length = write_hello_parameters(data, hello, quic, work.text)
+    facts.parameters = intern(strings, work.text, 0, length)
+
+
+@kernel
+def gather_handshake(work, shake, data, at, end):  # type: ignore[no-untyped-def]
+    """Copy the handshake bytes of the records in data[at:end] to shake; how many.
+
+    ChangeCipherSpec records are passed over (middlebox compatibility, RFC 8446 appendix D.4).
+    work.cursor: AT the start of the first record that is not whole or no handshake, NEED its end
+    (-1 when it is no handshake: no more will come).
+    """
+    length = np.int64(0)
+    work.cursor[CURSOR_NEED] = at + 5
+    while at + 5 <= end:
+        kind = data[at]
+        size = (np.int64(data[at + 3]) << 8) | np.int64(data[at + 4])
+        if (kind != _HANDSHAKE and kind != _CHANGE_CIPHER_SPEC) or data[at + 1] != 3 or size == 0:
+            work.cursor[CURSOR_NEED] = -1
+            break
+        if size > _RECORD_MAX_BYTES or length + size > len(shake):
+            work.cursor[CURSOR_NEED] = -1
+            break
+        whole = min(size, end - at - 5)
+        if kind == _HANDSHAKE:
+            for i in range(whole):
+                shake[length + i] = data[at + 5 + i]
+            length += whole
+        work.cursor[CURSOR_NEED] = at + 5 + size
+        if whole < size:
+            break
+        at += 5 + size
+        work.cursor[CURSOR_NEED] = at + 5
+    work.cursor[CURSOR_AT] = at
+    return length
+
+
+@kernel
+def _finish(flow, work, side, failed, counter):  # type: ignore[no-untyped-def]
+    """End the reading of a stream; a failed one is counted and only watched for a hello."""
+    if failed:
+        work.counters[counter] += 1
+    flow.phase[side] = PHASE_UNKNOWN if failed else PHASE_DONE
+    return STEP_MORE
+
+
+@kernel
+def step_client_hello(flow, work, strings, shake, data, at, end):  # type: ignore[no-untyped-def]
+    """Read the ClientHello whose first record begins at data[at]; cursor and result as all steps."""
+    side = 0
+    work.cursor[CURSOR_AT] = at
+    if end - at < 9:
+        work.cursor[CURSOR_NEED] = at + 9
+        return STEP_MORE
+    record = (np.int64(data[at + 3]) << 8) | np.int64(data[at + 4])
+    if record >= 4:
+        if looks_like_handshake(data, at, end, _CLIENT_HELLO) != 1:
+            return _finish(flow, work, side, True, COUNT_HELLO_MALFORMED)
+        length = 4 + ((np.int64(data[at + 7]) << 8) | np.int64(data[at + 8]))
+        if length > HELLO_MAX_BYTES:
+            return _finish(flow, work, side, True, COUNT_HELLO_MALFORMED)
+        work.cursor[CURSOR_NEED] = at + 5 + length
+        if at + 5 + length > end:
+            return STEP_MORE
+        if record >= length:
+            if read_client_hello(data, at + 5, at + 5 + length, work.hello) != HELLO_WHOLE:
+                return _finish(flow, work, side, True, COUNT_HELLO_MALFORMED)
+            take_hello(flow, work, strings, data, work.hello, 0)
+            return _finish(flow, work, side, False, 0)
+    gathered = gather_handshake(work, shake, data, at, end)
+    need = work.cursor[CURSOR_NEED]
+    work.cursor[CURSOR_AT] = at
+    status = read_client_hello(shake, 0, gathered, work.hello)
+    if status == HELLO_WHOLE:
+        take_hello(flow, work, strings, shake, work.hello, 0)
+        return _finish(flow, work, side, False, 0)
+    if status != 1 or need < 0:
+        return _finish(flow, work, side, True, COUNT_HELLO_MALFORMED)
+    work.cursor[CURSOR_NEED] = max(need, end + 1)
+    return STEP_MORE
+
+
+@kernel
+def read_server_hello(flow, work, strings, data, at, stop):  # type: ignore[no-untyped-def]
+    """Take the ServerHello body data[at:stop] (RFC 8446 section 4.1.3); 0: malformed."""
+    if stop - at < 38:
+        return 0
+    facts = flow.facts
+    version = (np.int64(data[at]) << 8) | np.int64(data[at + 1])
+    retry = True
+    for i in range(32):
+        if data[at + 2 + i] != _RETRY_RANDOM[i]:
+            retry = False
+            break
+    at += 34
+    at += 1 + np.int64(data[at])
+    if at + 3 > stop:
+        return 0
+    cipher = (np.int64(data[at]) << 8) | np.int64(data[at + 1])
+    at += 3
+    if at + 2 <= stop:
+        stop = min(stop, at + 2 + ((np.int64(data[at]) << 8) | np.int64(data[at + 1])))
+        at += 2
+    while at + 4 <= stop:
+        kind = (np.int64(data[at]) << 8) | np.int64(data[at + 1])
+        size = (np.int64(data[at + 2]) << 8) | np.int64(data[at + 3])
+        at += 4
+        if at + size > stop:
+            return 0
+        if kind == _SUPPORTED_VERSIONS_TYPE and size == 2:
+            version = (np.int64(data[at]) << 8) | np.int64(data[at + 1])
+        elif kind == _ALPN_TYPE and size > 3 and np.int64(data[at + 2]) == size - 3:
+            facts.alpn_chosen = intern(strings, data, at + 3, at + size)
+        at += size
+    if retry:
+        facts.tls |= np.uint8(TLS_RETRY_REQUEST)
+        return 1
+    facts.tls |= np.uint8(TLS_SERVER_HELLO)
+    facts.tls_version = version
+    facts.tls_cipher = cipher
+    return 1
+
+
+@kernel
+def _read_certificate(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
+    """Take the first certificate of a Certificate message's body; how many bytes are missing."""
+    if at + 6 > end:
+        return at + 6 - end
+    size = (np.int64(data[at + 3]) << 16) | (np.int64(data[at + 4]) << 8) | np.int64(data[at + 5])
+    at += 6
+    if at + size > end:
+        return at + size - end
+    found = find_certificate_name(data, at, at + size, work.bounds)
+    if found < 0:
+        work.counters[COUNT_CERTIFICATE_MALFORMED] += 1
+    elif found == 1:
+        name = intern_host_name(work, strings, data, work.bounds[0], work.bounds[1])
+        flow.facts.cert_name = name
+    return 0
+
+
+@kernel
+def step_server(flow, work, strings, shake, data, at, end):  # type: ignore[no-untyped-def]
+    """Read the server's handshake, which begins with a ServerHello record at data[at]."""
+    side = 1
+    gathered = gather_handshake(work, shake, data, at, end)
+    need = work.cursor[CURSOR_NEED]
+    work.cursor[CURSOR_AT] = at
+    p = np.int64(0)
+    missing = np.int64(1)
+    while p + 4 <= gathered:
+        kind = shake[p]
+        size = (np.int64(shake[p + 1]) << 16) | (np.int64(shake[p + 2]) << 8) | np.int64(shake[p + 3])
+        if kind == _CERTIFICATE:
+            missing = _read_certificate(flow, work, strings, shake, p + 4, gathered)
+            if missing == 0 or p + 4 + missing > len(shake):
+                return _finish(flow, work, side, False, 0)
+            break
+        if kind != _SERVER_HELLO and kind != 22:  # CertificateStatus may not come first, but does
+            return _finish(flow, work, side, False, 0)
+        if p + 4 + size > gathered:
+            missing = p + 4 + size - gathered
+            break
+        if kind == _SERVER_HELLO:
+            if not read_server_hello(flow, work, strings, shake, p + 4, p + 4 + size):
+                return _finish(flow, work, side, True, COUNT_SERVER_HELLO_MALFORMED)
+            facts = flow.facts
+            if facts.tls & TLS_SERVER_HELLO and facts.tls_version >= _ENCRYPTED_EXTENSIONS_OR_LATER:
+                return _finish(flow, work, side, False, 0)
+        p += 4 + size
+    if need < 0:
+        return _finish(flow, work, side, False, 0)
+    work.cursor[CURSOR_NEED] = max(need if gathered < 4 else end + missing, end + 1)
+    return STEP_MORE
