@@ -1,6 +1,6 @@
 """Fuzz the QUIC reader: whatever comes, it does not raise, and names only what a tag vouches for.
 
-    PYTHONPATH=. python tests/fuzz/fuzz_quic.py tests/fuzz/corpus/quic -max_total_time=10 -len_control=0 -max_len=64
+    PYTHONPATH=. python tests/fuzz/fuzz_quic.py tests/fuzz/corpus/quic -max_total_time=10 -max_len=64
 
 Compiled code gives a fuzzer no coverage, so inputs are edits of well-formed seeds. The first byte
 says which seed (0: none, the rest stands for itself), and, when odd, that the bytes are an
