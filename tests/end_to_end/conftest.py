@@ -34,6 +34,6 @@ def campuswatch(root: Path) -> Command:
 def day(root: Path, campuswatch: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of the shipped campus day."""
     out = tmp_path_factory.mktemp("day") / "out"
-    done = campuswatch("replay", root / "pcaps" / "campus-day.pcap.gz", "--out", out)
+    done = campuswatch("replay", root / "pcaps" / "campus-day.pcap.zst", "--out", out)
     assert done.returncode == 0, done.stderr
     return out

@@ -48,8 +48,11 @@ def test_run_plays_the_day_and_serves_metrics_until_told_to_stop(root: Path, tmp
     ]
     playing = subprocess.Popen(
         [*command, "--config", str(tmp_path / "c.yaml")],
-        env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert playing.stderr is not None
     address = playing.stderr.readline().split()[3].rstrip(";")
     assert "stays until" in playing.stderr.readline()
@@ -67,8 +70,10 @@ def test_interrupting_a_replay_leaves_nothing(root: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-c", "from monitor.cli import main; main()", "replay", "-"]
     waiting = subprocess.Popen(
         [*command, "--out", str(tmp_path / "out")],
-        env={**os.environ, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=False,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert waiting.stdin is not None
     waiting.stdin.write((root / "pcaps" / "hello-split.pcap").read_bytes()[:100])
     waiting.stdin.flush()

@@ -69,7 +69,7 @@ def test_pseudonymous_results_fit_the_schemas_and_name_no_host(root, campuswatch
     (tmp_path / "c.yaml").write_text("privacy: {key_file: key}\n")
     out = tmp_path / "out"
     done = campuswatch(
-        "replay", root / "pcaps" / "campus-day.pcap.gz", "--out", out, "--config", tmp_path / "c.yaml",
+        "replay", root / "pcaps" / "campus-day.pcap.zst", "--out", out, "--config", tmp_path / "c.yaml",
         "--addresses", "pseudonym",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -131,7 +131,7 @@ def test_rows_are_sorted(day: Path) -> None:
 
 
 def test_a_replay_is_repeatable_to_the_byte(root, campuswatch, tmp_path, day) -> None:
-    done = campuswatch("replay", root / "pcaps" / "campus-day.pcap.gz", "--out", tmp_path / "out")
+    done = campuswatch("replay", root / "pcaps" / "campus-day.pcap.zst", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     for name in ("flows.parquet", "windows.parquet", "findings.jsonl", "metrics.prom"):
         assert (tmp_path / "out" / name).read_bytes() == (day / name).read_bytes(), name
