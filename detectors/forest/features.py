@@ -27,4 +27,6 @@ def matrix(windows: NDArray[np.void]) -> NDArray[np.float64]:
 
 def unscaled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Back from the forest's scale to the features' units."""
-    return np.where(_LOGARITHMIC, np.expm1(rows), rows)
+    values = rows.copy()
+    values[:, _LOGARITHMIC] = np.expm1(rows[:, _LOGARITHMIC])
+    return values

@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BATCH_ROWS = 16_384
+#: A column counts as spread at least this wide: a tenth of a share, or 10% of a count.
+_LEAST_SCALE = 0.1
+#: Ten standard deviations outside the range close 63% of the way to 1.
+_OUTSIDE_UNIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,20 @@ class IsolationForest:
             n_jobs=1,
         )
         self._forest.fit(self.training)
+        self._least, self._most = self.training.min(axis=0), self.training.max(axis=0)
+        self._scale = np.maximum(self.training.std(axis=0), _LEAST_SCALE)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A score per row, 0 to 1; higher is stranger. Rounded to 1e-6."""
-        scores = [
-            -self._forest.score_samples(rows[at : at + _BATCH_ROWS])
-            for at in range(0, len(rows), _BATCH_ROWS)
-        ]
+        """A score per row, 0 to 1; higher is stranger. Rounded to 1e-6.
+
+        No tree splits a column that was constant in its samples, so a first failed connection ever
+        would not count. How far a row lies outside the range of the training, in standard
+        deviations summed over columns, therefore lifts the forest's score towards 1.
+        """
+        scores = [self._score(rows[at : at + _BATCH_ROWS]) for at in range(0, len(rows), _BATCH_ROWS)]
         return np.round(np.concatenate(scores), 6) if scores else np.zeros(0)
+
+    def _score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        forest = -self._forest.score_samples(rows)
+        outside = np.maximum(np.maximum(rows - self._most, self._least - rows), 0.0) / self._scale
+        return np.asarray(1.0 - (1.0 - forest) * np.exp(-outside.sum(axis=1) / _OUTSIDE_UNIT))

@@ -96,8 +96,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
         if path.stat().st_size > _MAX_FILE_BYTES or _unpacked_bytes(path) > _MAX_FILE_BYTES:
             raise ModelFileError(f"{path}: too large for a model")
         with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            arrays = {key: file[key] for key in ("training", "calibration")}
+            arrays = {key: np.asarray(file[key]) for key in ("about", "training", "calibration")}
+            about = json.loads(arrays.pop("about").tobytes())
     except ModelFileError:
         raise
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -91,14 +91,19 @@ def test_a_match_tells_its_line(catalogue: Catalogue, tmp_path: Path) -> None:
 
 
 def test_explain_tells_what_was_overruled(catalogue: Catalogue) -> None:
-    assert [match.entry for match in catalogue.explain("x.syh.zybang.com")] == ["syh.zybang.com", "zybang.com"]
+    assert [match.entry for match in catalogue.explain("x.syh.zybang.com")] == [
+        "syh.zybang.com",
+        "zybang.com",
+    ]
 
 
 LABEL = st.text("abcdefgh-0123", min_size=1, max_size=4)
 
 
-@given(st.lists(LABEL, min_size=1, max_size=5).map(".".join), st.sets(st.lists(LABEL, min_size=2, max_size=3)
-       .map(".".join), max_size=12))
+@given(
+    st.lists(LABEL, min_size=1, max_size=5).map(".".join),
+    st.sets(st.lists(LABEL, min_size=2, max_size=3).map(".".join), max_size=12),
+)
 def test_longest_suffix_wins_as_a_plain_search_says(name: str, suffixes: set[str]) -> None:
     catalogue = Catalogue.__new__(Catalogue)
     catalogue._hosts = {}
@@ -168,9 +173,7 @@ def test_aliases_that_multiply_are_not_followed(tmp_path: Path) -> None:
 def test_classifier_gives_each_name_its_class(catalogue: Catalogue) -> None:
     strings = StringTable(100, 1000)
     umeng, other = strings.add(b"a.umeng.com"), strings.add(b"nothing.example")
-    service, category = Classifier(catalogue, strings).classify(
-        np.array([umeng, -1, other, umeng], np.int32)
-    )
+    service, category = Classifier(catalogue, strings).classify(np.array([umeng, -1, other, umeng], np.int32))
     assert service.tolist() == [catalogue.ids.index("umeng"), -1, -1, catalogue.ids.index("umeng")]
     assert [CATEGORIES[code] for code in category] == ["tracking", "unknown", "general", "tracking"]
 

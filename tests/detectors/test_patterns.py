@@ -27,7 +27,9 @@ def patterns(*minutes: list[Flow]) -> set[tuple[str, int]]:
     watches = [Watch(pattern, 10_000) for pattern in OF_HOST_ROWS]
     seen = set()
     for minute, flows in enumerate(minutes):
-        made = deltas(*({"minute": minute, "flow": 1000 * minute + at, **flow} for at, flow in enumerate(flows)))
+        made = deltas(
+            *({"minute": minute, "flow": 1000 * minute + at, **flow} for at, flow in enumerate(flows))
+        )
         rows = rows_of_hosts(made, verdicts(made), CAMPUS)
         summarise(rows)
         for watch in watches:
@@ -37,7 +39,9 @@ def patterns(*minutes: list[Flow]) -> set[tuple[str, int]]:
 
 def scan(ports: range = range(1), hosts: range = range(1), **more: Any) -> list[Flow]:
     return [
-        {"server": f"10.9.0.{host}", "server_port": port, **SILENT, **more} for host in hosts for port in ports
+        {"server": f"10.9.0.{host}", "server_port": port, **SILENT, **more}
+        for host in hosts
+        for port in ports
     ]
 
 
@@ -73,7 +77,9 @@ SILENT_CASES = {
         scan(hosts=range(30), ports=range(53, 54), protocol=UDP)
         + [{"server": f"10.8.0.{h}", "server_port": 53, "protocol": UDP} for h in range(40)]
     ],
-    "peers on many ports": [[{"server": f"10.9.0.{h}", "server_port": 20000 + h, **SILENT} for h in range(60)]],
+    "peers on many ports": [
+        [{"server": f"10.9.0.{h}", "server_port": 20000 + h, **SILENT} for h in range(60)]
+    ],
     "twenty-four addresses": [scan(hosts=range(24), protocol=ARP)],
     "scan too slow for minutes": [scan(hosts=range(2 * m, 2 * m + 2)) for m in range(20)],
     "nine logins": [[SSH_TRY] * 9],

@@ -35,7 +35,11 @@ def test_a_host_counted_by_hand() -> None:
         {"client": "203.0.113.9", "server": "10.0.0.1", "server_port": 22},
     )  # fmt: skip
     known = verdicts(
-        made, named=[1, 0, 0, 0, 0], category=[2, 7, 7, 7, 7], queries=[0, 0, 0, 2, 0], nxdomain=[0, 0, 0, 1, 0]
+        made,
+        named=[1, 0, 0, 0, 0],
+        category=[2, 7, 7, 7, 7],
+        queries=[0, 0, 0, 2, 0],
+        nxdomain=[0, 0, 0, 1, 0],
     )
     windows = summarise(rows_of_hosts(made, known, CAMPUS))
     assert len(windows) == 1

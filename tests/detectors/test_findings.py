@@ -1,0 +1,114 @@
+"""Findings and the episodes they come from."""
+
+from __future__ import annotations
+
+import json
+
+from detectors.findings import Finding, Origin, Subject, rfc3339
+from detectors.findings_text import FEATURE_WORDS, LIMITS, PATTERNS
+from detectors.rules.anomalous_host import findings
+from detectors.rules.episodes import Episodes
+from detectors.rules.patterns.watches import PATTERN_NAMES
+from detectors.rules.signal import Signal, confidence
+from detectors.window_features import FEATURE_NAMES, MINUTE_NS
+from tests.detectors.made_deltas import pair
+
+ORIGIN = Origin("school", "gate", b"a key")
+HOST = pair("10.0.0.1")
+
+
+def sign(minute: int, pattern: str = "flood", host: tuple[int, int] = HOST, strength: float = 0.6) -> Signal:
+    return Signal(
+        host, minute * MINUTE_NS, minute * MINUTE_NS, strength, pattern, {"amount": 5.0}, ("1.2.3.4",)
+    )
+
+
+def test_signs_that_follow_one_another_are_one_episode() -> None:
+    episodes = Episodes()
+    episodes.add(
+        [sign(0), sign(3), sign(3, "beacon", strength=0.9), sign(20), sign(1, host=pair("10.0.0.2"))]
+    )
+    over = episodes.due(60 * MINUTE_NS)
+    assert [(e.host[1] & 255, e.start_ns // MINUTE_NS, e.last_ns // MINUTE_NS) for e in over] == [
+        (1, 0, 3),
+        (2, 1, 1),
+        (1, 20, 20),
+    ]
+    assert over[0].minutes == {"flood": 2, "beacon": 1}
+    assert episodes.finish() == []
+
+
+def test_an_episode_that_goes_on_is_announced_once_under_the_same_id() -> None:
+    episodes = Episodes()
+    told: list[Finding] = []
+    for minute in range(30):
+        episodes.add([sign(minute)])
+        told += findings(episodes.due(minute * MINUTE_NS), ORIGIN, None)
+    assert len(told) == 1
+    told += findings(episodes.finish(), ORIGIN, None)
+    assert len(told) == 2
+    assert told[0].id == told[1].id
+    assert told[0].end_ns < told[1].end_ns
+
+
+def test_open_episodes_are_bounded() -> None:
+    episodes = Episodes(max_open=10)
+    episodes.add([sign(0, host=pair(f"10.0.0.{at}")) for at in range(25)])
+    assert len(episodes.due(0)) == 15
+    assert len(episodes.finish()) == 10
+
+
+def test_the_fields_of_a_finding() -> None:
+    episodes = Episodes()
+    episodes.add([sign(0), sign(1, "scan-vertical", strength=0.8)])
+    (finding,) = findings(episodes.finish(), ORIGIN, None)
+    told = json.loads(json.dumps(finding.to_json(), ensure_ascii=False))
+    text = told.pop("text")
+    assert told == {
+        "schema": 1,
+        "id": ORIGIN.finding_id("anomalous-host", Subject("host", "10.0.0.1"), 0),
+        "campus": "school",
+        "sensor": "gate",
+        "rule": "anomalous-host",
+        "article": ["7"],
+        "subject": {"kind": "host", "value": "10.0.0.1"},
+        "start": "1970-01-01T00:00:00.000000000Z",
+        "end": "1970-01-01T00:02:00.000000000Z",
+        "p_value": None,
+        "confidence": 0.8,
+        "patterns": ["flood", "scan-vertical"],
+        "evidence": {
+            "minutes": 2,
+            "flood": {"amount": 5.0},
+            "scan-vertical": {"amount": 5.0},
+            "peers": ["1.2.3.4"],
+        },
+        "limits": LIMITS["anomalous-host"],
+    }
+    assert text["zh"] == "该主机连续 2 分钟内行为异常，表现为洪泛、端口扫描（单一目标）。"
+    assert text["en"].startswith("Within 2 min this host behaved unusually, in the manner of a flood and")
+    assert "10.0.0.1" not in text["zh"] + text["en"]
+
+
+def test_ids_depend_on_key_rule_subject_and_start() -> None:
+    subject = Subject("host", "10.0.0.1")
+    ids = {
+        ORIGIN.finding_id("r", subject, 1),
+        ORIGIN.finding_id("r", subject, 2),
+        ORIGIN.finding_id("q", subject, 1),
+        ORIGIN.finding_id("r", Subject("host", "10.0.0.2"), 1),
+        Origin("school", "gate", b"other").finding_id("r", subject, 1),
+    }
+    assert len(ids) == 5
+    assert {len(each) for each in ids} == {32}
+
+
+def test_every_pattern_and_feature_has_its_words() -> None:
+    assert set(PATTERNS) == set(PATTERN_NAMES)
+    assert set(FEATURE_WORDS) == set(FEATURE_NAMES)
+
+
+def test_confidence_and_time() -> None:
+    assert [confidence(each, 10) for each in (10, 20, 100)] == [0.5, 0.75, 0.95]
+    assert rfc3339(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123456789Z"
+    assert rfc3339(-1) == "1969-12-31T23:59:59.999999999Z"
