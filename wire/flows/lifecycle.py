@@ -52,6 +52,7 @@ def take_slot(table, out, idle_ns, clock_ns, secret):  # type: ignore[no-untyped
     if table.numbers[FREE_HEAD] == NO_SLOT and table.numbers[FRESH_SLOT] < len(table.slots):
         slot = table.numbers[FRESH_SLOT]
         table.numbers[FRESH_SLOT] = slot + 1
+        table.slots[slot].touched_minute = -1
         return slot
     if table.numbers[FREE_HEAD] == NO_SLOT:
         victim = next_expired(table, clock_ns, idle_ns)

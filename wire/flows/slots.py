@@ -93,6 +93,7 @@ HALF = np.dtype(
 (
     CLOCK_NS,  # the event clock; 0 before the first packet
     JUMP_NS,  # a lone packet's time far ahead, waiting for the next to confirm it; 0 none
+    JUMP_SLOT,  # the flow of that packet
     NEXT_SERIAL,
     FREE_HEAD,  # free list of slots, NO_SLOT when empty
     FRESH_SLOT,  # slots from here on were never used
@@ -102,7 +103,7 @@ HALF = np.dtype(
     DRAIN_MINUTE,  # the minute the clock has entered; deltas of touched flows are due
     EXPIRE_AT_NS,  # the clock time of the next look at idle flows
     NUMBERS,
-) = range(11)
+) = range(12)
 
 #: Cells of TableArrays.counters, and their names.
 COUNTERS = (
@@ -153,6 +154,7 @@ def table_arrays(max_flows: int) -> TableArrays:
     numbers = np.zeros(NUMBERS, np.int64)
     numbers[NEXT_SERIAL] = 1
     numbers[FREE_HEAD] = NO_SLOT
+    numbers[JUMP_SLOT] = NO_SLOT
     return TableArrays(
         slots=np.zeros(max_flows, SLOT),
         halves=np.zeros(2 * max_flows, HALF),

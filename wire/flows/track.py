@@ -25,6 +25,7 @@ from wire.flows.slots import (
     DRAIN_TOUCHED,
     EXPIRE_AT_NS,
     JUMP_NS,
+    JUMP_SLOT,
     LISTS,
     MINUTE_NS,
     NO_SLOT,
@@ -52,7 +53,12 @@ def advance_clock(table, timestamp_ns):  # type: ignore[no-untyped-def]
         if timestamp_ns >= jump - _HOUR_NS:
             clock = jump
             table.numbers[CLOCK_NS] = clock
+        elif table.numbers[JUMP_SLOT] != NO_SLOT:
+            # Its flow must not stand as heard in the future: it would keep those behind it open.
+            flow = table.slots[table.numbers[JUMP_SLOT]]
+            flow.last_ns = min(flow.last_ns, clock)
         table.numbers[JUMP_NS] = 0
+        table.numbers[JUMP_SLOT] = NO_SLOT
     if timestamp_ns < clock:
         table.counters[COUNT_LATE] += 1
     elif timestamp_ns - clock <= _HOUR_NS:
@@ -135,6 +141,8 @@ def _track(
         direction = open_flow(table, slot, packet, hashed, interface, timestamp_ns, service_ports)
         if named:
             announce(table.slots[slot], out, timestamp_ns)
+    if table.numbers[JUMP_NS] != 0:
+        table.numbers[JUMP_SLOT] = slot
     _touch(table, slot, out, timestamp_ns)
     add_packet(table, slot, direction, packet, wire_bytes, timestamp_ns)
     flow = table.slots[slot]

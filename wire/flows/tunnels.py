@@ -102,7 +102,9 @@ def udp_tunnel_layer(buffer, start, end, src_port, dst_port):  # type: ignore[no
         if buffer[start] == 0x08 and buffer[start + 7] == 0:
             return LAYER_VXLAN
     elif dst_port == 6081 and end - start >= 8:
-        if (buffer[start] >> 6) == 0 and (buffer[start + 1] & 0x3F) == 0:
+        kind = u16(buffer, start + 2)
+        carried = kind == 0x6558 or kind == 0x0800 or kind == 0x86DD
+        if carried and (buffer[start] >> 6) == 0 and (buffer[start + 1] & 0x3F) == 0:
             return LAYER_GENEVE
     elif (dst_port == 2152 or src_port == 2152) and end - start >= 8 + 20:
         if (buffer[start] & 0xF0) == 0x30 and buffer[start + 1] == 0xFF:
