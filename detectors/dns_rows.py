@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,8 @@ _SHARED_SECOND_LEVELS = frozenset(
     (b"com", b"net", b"org", b"edu", b"gov", b"ac", b"co", b"mil", b"or", b"ne", b"go")
 )
 _NOT_YET = -1
+#: A byte that host names do not have, as names are written: \DDD or an escaped character.
+_ESCAPED = re.compile(rb"\\(?:[0-9]{3}|.)", re.DOTALL)
 
 
 def registered_domain(name: bytes) -> bytes:
@@ -78,7 +82,7 @@ class LongNames:
             self._carried = np.concatenate([self._carried, np.full(more, _NOT_YET, np.int32)])
             self._base = np.concatenate([self._base, np.zeros(more, np.int32)])
         for name_id in np.unique(names[self._carried[names] == _NOT_YET]).tolist():
-            name = self._strings[name_id]
+            name = _ESCAPED.sub(b"?", self._strings[name_id])
             base = registered_domain(name)
             # Reverse look-ups of IPv6 addresses are long by nature.
             carried = 0 if base.endswith(b".arpa") else max(len(name) - len(base) - 1, 0)

@@ -4,7 +4,8 @@ Formula: in five minutes at least 12 TCP connections opened to one peer's port, 
 seconds; the median gap is a second or more; the median deviation of the gaps from it is at most 25%
 of it, and no gap is longer than three times the median. A uniform jitter of up to 50% either way
 deviates by 25%; gaps of independent events are exponential and deviate by 69% of their median.
-Slow beacons need a baseline and hours, not minutes. A program that polls with a new connection each time looks the same.
+Slow beacons need a baseline and hours, not minutes. A program that polls with a new connection
+each time looks the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Brute force: many short connections of one host to one login service.
 
 Formula: in five minutes at least 10 connections to one peer's login port were opened, established
-and ended again within those minutes, each with at most 32 KiB. fail2ban's default bans after 5 failed logins in ten minutes; a failed login
-can't be told from a short successful one here, so twice as many in half the time are asked for. Web and mail logins look like ordinary use of those ports and are not covered.
+and ended again within those minutes, each with at most 32 KiB. fail2ban's default bans after 5
+failed logins in ten minutes; a failed login can't be told from a short successful one here, so twice
+as many in half the time are asked for. Web and mail logins look like ordinary use of those ports and
+are not covered.
 """
 
 from __future__ import annotations
