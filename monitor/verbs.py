@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.main import get_command
 
@@ -39,16 +38,20 @@ application = typer.Typer(
 configuration = typer.Typer(no_args_is_help=True, help="配置 · the configuration")
 application.add_typer(configuration, name="config")
 
+#: What the command-line parser raises. Which module that class lives in differs between versions
+#: of typer; it is the one ancestor of BadParameter that can show itself.
+_USAGE_ERRORS: Any = tuple(kind for kind in typer.BadParameter.__mro__ if hasattr(kind, "show"))
+
 
 def dispatch(arguments: list[str]) -> int:
     """Run the verb that the arguments name; its exit code. Raises CommandEnd, KeyboardInterrupt."""
     try:
         code = get_command(application).main(arguments, "campuswatch", standalone_mode=False)
-    except click.exceptions.Exit as end:
+    except typer.Exit as end:
         return end.exit_code
-    except click.Abort as error:
+    except typer.Abort as error:
         raise KeyboardInterrupt from error
-    except click.ClickException as error:
+    except _USAGE_ERRORS as error:
         error.show()
         raise CommandEnd(USAGE) from error
     return code if isinstance(code, int) else 0
