@@ -83,7 +83,7 @@ def _rows(
     deltas: NDArray[np.void], verdicts: Verdicts, chosen: NDArray[np.bool_], role: int
 ) -> NDArray[np.void]:
     at = np.flatnonzero(chosen)
-    picked = deltas[at]
+    picked = deltas if len(at) == len(deltas) else deltas[at]
     rows = np.zeros(len(at), HOST_ROW)
     host, peer, out, back = (
         ("client", "server", "c2s", "s2c") if role == AS_CLIENT else ("server", "client", "s2c", "c2s")

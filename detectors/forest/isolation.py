@@ -51,7 +51,7 @@ class IsolationForest:
         deviations summed over columns, therefore lifts the forest's score towards 1.
         """
         scores = [self._score(rows[at : at + _BATCH_ROWS]) for at in range(0, len(rows), _BATCH_ROWS)]
-        return np.round(np.concatenate(scores), 6) if scores else np.zeros(0)
+        return np.asarray(np.round(np.concatenate(scores), 6) if scores else [], np.float64)
 
     def _score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         forest = -self._forest.score_samples(rows)

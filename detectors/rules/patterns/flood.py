@@ -31,7 +31,17 @@ def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     one_sided = (protocol == UDP) & (rows["packets_in"] <= MOST_ANSWERED * rows["packets_out"])
     icmp = (protocol == ICMP) | (protocol == ICMP6)
     as_client = (rows["role"] == AS_CLIENT) & single
-    return np.asarray((as_client & (one_sided | icmp)) | (half_open & single))
+    sent = rows["packets_out"]
+    # Too few in all minutes together are too few in each: the usual case ends here.
+    chosen = np.zeros(len(rows), np.bool_)
+    for kind, amount, least in (
+        (half_open & single, 1, LEAST_OPENS),
+        (one_sided & as_client, sent, LEAST_DATAGRAMS),
+        (icmp & as_client, sent, LEAST_ICMP_PACKETS),
+    ):
+        if int((kind * amount).sum()) >= least:
+            chosen |= kind
+    return np.asarray(chosen, np.bool_)
 
 
 def _judge(span: Span) -> list[Signal]:
