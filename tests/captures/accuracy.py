@@ -7,6 +7,7 @@ python -m tests.captures.accuracy --differ     show every difference, explained 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _WORDS = {
     "discovery_qnames": "mDNS and LLMNR names",
 }
 Value = int | frozenset[str]
+#: More names than these are counted, not listed.
+_MOST_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,19 @@ def known_differences() -> dict[str, dict[str, dict[str, Any]]]:
 
 def _names(values: list[str]) -> frozenset[str]:
     """Names compare without regard to case (RFC 4343) or a final dot."""
-    return frozenset(value.lower().rstrip(".") for value in values if value)
+    return frozenset(_shown(value).lower().rstrip(".") for value in values if value)
+
+
+def _shown(name: str) -> str:
+    """A name as both can write it.
+
+    We write a byte beyond ASCII as \\DDD (RFC 4343 section 2.1); tshark decodes UTF-8 and puts one or
+    more replacement characters for what is none.
+    """
+    escaped = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1])), name)
+    if escaped != name:
+        name = escaped.encode("latin-1", "replace").decode("utf-8", "replace")
+    return re.sub("\ufffd+", "\ufffd", name)
 
 
 def expected(entry: dict[str, Any]) -> dict[str, Value]:
@@ -114,7 +129,7 @@ def as_written(sides: tuple[Value, Value]) -> dict[str, Any]:
     for side, value in zip(("theirs", "ours"), sides, strict=True):
         if isinstance(value, frozenset):
             if value:
-                written[side] = sorted(value)
+                written[side] = sorted(value) if len(value) <= _MOST_LISTED else f"{len(value)} names"
         else:
             written[side] = value
     return written
@@ -126,7 +141,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         shown = [f"`{name}`" for name in value[:4]]
         return ", ".join(shown) + (f" and {len(value) - 4} more" if len(value) > 4 else "")
-    return f"{value:,}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def render() -> str:
