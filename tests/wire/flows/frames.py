@@ -36,10 +36,10 @@ class Frame:
 
 
 def block_of(frames: Sequence[Frame], link_types: Sequence[int] = (RAW,)) -> FrameBlock:
-    """A block whose buffer holds the frames one after the other, and nothing beside them."""
+    """A block whose (writable, as mapped files are) buffer holds the frames and nothing beside them."""
     sizes = np.array([len(frame.data) for frame in frames], np.int64)
     return FrameBlock(
-        buffer=np.frombuffer(b"".join(frame.data for frame in frames), np.uint8),
+        buffer=np.frombuffer(bytearray(b"".join(frame.data for frame in frames)), np.uint8),
         offset=np.cumsum(sizes) - sizes,
         captured_bytes=sizes.astype(np.int32),
         wire_bytes=np.array([frame.wire_bytes or len(frame.data) for frame in frames], np.int32),
