@@ -26,6 +26,8 @@ _CATEGORIES = {
     "unknown": "未知",
 }
 _SERVICES_SHOWN = 5
+#: Columns where there is no terminal to ask.
+_WIDTH = 160
 _FINDINGS_SHOWN = 20
 
 
@@ -40,8 +42,8 @@ def write_table(
     out: Path | None,
     pseudonyms: Pseudonyms | None,
 ) -> None:
-    """The summary as text on standard output."""
-    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    """The summary as text on standard output, with these findings of the run."""
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH)
     console.print(
         f"{summary['packets']:,} 包 packets · {_size(summary['bytes'])} · "
         f"{summary['flows']:,} 流 flows · {summary['seconds']:.1f} s"
@@ -57,7 +59,7 @@ def write_table(
         )
     console.print(_visibility(summary))
     console.print(_categories(summary))
-    _write_findings(console, findings, pseudonyms)
+    _write_findings(console, sum(summary["findings"].values()), findings, pseudonyms)
     if out is not None:
         console.print(f"结果 results: {out}")
     if not summary["complete"]:
@@ -90,10 +92,12 @@ def _categories(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _write_findings(console: Console, findings: Sequence[Finding], pseudonyms: Pseudonyms | None) -> None:
-    console.print(f"发现 findings: {len(findings):,}")
+def _write_findings(
+    console: Console, count: int, findings: Sequence[Finding], pseudonyms: Pseudonyms | None
+) -> None:
+    console.print(f"发现 findings: {count:,}")
     for finding in findings[:_FINDINGS_SHOWN]:
-        console.print(finding_text(finding, pseudonyms))
+        console.print(finding_text(finding, pseudonyms), soft_wrap=True)
     if len(findings) > _FINDINGS_SHOWN:
         console.print(f"  … {len(findings) - _FINDINGS_SHOWN:,} 项未列出 more")
 
