@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 _SYSTEM_CACHE = Path("/var/cache/campuswatch/kernels")
 _COMPILED_ROOMS = ("wire", "detectors", "sinks")
+_IMPORTED = re.compile(rb"^from ((?:wire|detectors|sinks)[.\w]*) import", re.MULTILINE)
 
 
 def _cpu_model() -> str:
@@ -28,16 +30,34 @@ def _cpu_model() -> str:
     return "\n".join(sorted(set(lines)))
 
 
+def _kernel_sources(root: Path) -> dict[str, bytes]:
+    """Files with kernels or dtypes, and all that they import: constants are compiled in."""
+    texts = {
+        source.relative_to(root).as_posix(): source.read_bytes()
+        for room in _COMPILED_ROOMS
+        for source in (root / room).rglob("*.py")
+    }
+    waiting = [
+        name
+        for name, text in texts.items()
+        if b"@kernel" in text or b"import kernel" in text or b"np.dtype" in text
+    ]
+    taken: dict[str, bytes] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in texts and name not in taken:
+            taken[name] = texts[name]
+            imported = _IMPORTED.findall(texts[name])
+            waiting += [module.decode().replace(".", "/") + ".py" for module in imported]
+    return taken
+
+
 def digest() -> str:
     """Hex digest (16 characters) of kernel sources, library versions, interpreter and CPU."""
     state = hashlib.sha256()
-    root = Path(__file__).resolve().parent.parent
-    for room in _COMPILED_ROOMS:
-        for source in sorted((root / room).rglob("*.py")):
-            text = source.read_bytes()
-            if b"@kernel" in text or b"import kernel" in text or b"np.dtype" in text:
-                state.update(source.relative_to(root).as_posix().encode())
-                state.update(text)
+    for name, text in sorted(_kernel_sources(Path(__file__).resolve().parent.parent).items()):
+        state.update(name.encode())
+        state.update(text)
     for library in ("numba", "llvmlite", "numpy"):
         state.update(f"{library}={version(library)};".encode())
     state.update(sys.version.encode())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.records import IPV4_MAPPED
+from wire.kernel import kernel
 
 _MAPPED = np.uint64(IPV4_MAPPED)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.packet import FRAGMENT_LATER
 from wire.flows.records import CLIENT_TO_SERVER, FIRST_PACKETS, SERVER_TO_CLIENT, TCP
 from wire.flows.slots import (
@@ -20,6 +19,7 @@ from wire.flows.slots import (
     STATE_FIN_SERVER,
     STATE_RESET,
 )
+from wire.kernel import kernel
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _SIZE_BOUND = 0x7FFF

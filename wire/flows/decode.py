@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wire.kernel import kernel
 from wire.flows.fragments import recall_fragment, remember_fragment
 from wire.flows.link import enter_link, ethernet, ethertype_layer, llc, mpls, ppp, pppoe
 from wire.flows.network import ip_by_version, ipv4, ipv6
@@ -34,6 +33,7 @@ from wire.flows.packet import (
 )
 from wire.flows.transport import transport
 from wire.flows.tunnels import erspan, geneve, gre, gtpu, teredo, vxlan
+from wire.kernel import kernel
 
 #: A frame of ordinary depth takes four steps; a chain longer than this is hostile.
 _MAX_STEPS = 40
@@ -48,7 +48,7 @@ def decode_frame(
     A frame that lies outside the buffer is TRUNCATED_FRAME. `vlan` is the tag from the
     capture's metadata, negative without. Later fragments take the flow of their first.
     """
-    if start < 0 or captured < 0 or start + captured > len(buffer):
+    if start < 0 or captured < 0 or captured > len(buffer) or start > len(buffer) - captured:
         return TRUNCATED_FRAME
     packet = scratch[0]
     packet.position = start
@@ -73,7 +73,10 @@ def decode_frame(
         if layer == LAYER_TRANSPORT:
             status = transport(buffer, packet, max_depth)
         elif layer == LAYER_IPV4 or layer == LAYER_IPV6:
-            status = ipv4(buffer, packet, max_depth) if layer == LAYER_IPV4 else ipv6(buffer, packet, max_depth)
+            if layer == LAYER_IPV4:
+                status = ipv4(buffer, packet, max_depth)
+            else:
+                status = ipv6(buffer, packet, max_depth)
             if status == OK and packet.fragment != FRAGMENT_NONE:
                 if packet.fragment == FRAGMENT_LATER:
                     return recall_fragment(fragments, packet, timestamp_ns)

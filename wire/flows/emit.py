@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.kernel import kernel
 from wire.flows.index import flow_identity
 from wire.flows.records import (
     DELTA,
@@ -31,6 +30,7 @@ from wire.flows.slots import (
     STATE_NEW_DELTA,
     STATE_RESET,
 )
+from wire.kernel import kernel
 
 OUT_REFS, OUT_DELTAS, OUT_ROWS = 0, 1, 2
 #: The most that one packet can add to each output.
@@ -145,7 +145,8 @@ def emit_row(table, slot, out, checkpoint, tcp_end, secret):  # type: ignore[no-
     row.flow = flow.serial
     row.flow_id = flow_identity(flow, secret)
     row.ts_start_ns = flow.row_start_ns
-    row.ts_end_ns = max(flow.row_start_ns, max(table.halves[2 * slot].last_ns, table.halves[2 * slot + 1].last_ns))
+    last_ns = max(table.halves[2 * slot].last_ns, table.halves[2 * slot + 1].last_ns)
+    row.ts_end_ns = max(flow.row_start_ns, last_ns)
     row.flow_start_ns = flow.first_ns
     row.client_hi = flow.client_hi
     row.client_lo = flow.client_lo

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.packet import FRAGMENT_WITHOUT_FIRST, LAYER_DONE, OK
+from wire.kernel import kernel
 
 _PROBES = 4
 _LIFETIME_NS = 30_000_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.slots import NO_SLOT
+from wire.kernel import kernel
 
 #: How VLAN tags take part in the key.
 VLAN_IGNORE, VLAN_OUTER, VLAN_FULL = 0, 1, 2

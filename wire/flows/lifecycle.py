@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.emit import clear_row_counters, emit_delta, emit_row, tcp_end_of
 from wire.flows.index import insert, remove
 from wire.flows.lists import append, longest_idle, next_expired, unlink
@@ -27,6 +26,7 @@ from wire.flows.slots import (
     STATE_MIDSTREAM,
     STATE_NEW_DELTA,
 )
+from wire.kernel import kernel
 
 _SYN, _ACK = 2, 16
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.bytes_be import u16, u32
 from wire.flows.packet import (
     BAD_LINK_HEADER,
@@ -31,6 +30,7 @@ from wire.flows.packet import (
     UNKNOWN_LINK_TYPE,
 )
 from wire.flows.records import ARP
+from wire.kernel import kernel
 
 _MAX_LABELS = 16
 _NFLOG_PAYLOAD = 9

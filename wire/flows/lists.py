@@ -5,8 +5,8 @@ The head of a list is its longest idle flow, so expiry and eviction look at head
 
 from __future__ import annotations
 
-from wire.kernel import kernel
 from wire.flows.slots import LISTS, NO_SLOT
+from wire.kernel import kernel
 
 
 @kernel(inline=True)

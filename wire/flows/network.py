@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.bytes_be import ipv4_mapped_low, u16, u32, u64
 from wire.flows.packet import (
     BAD_IP_HEADER,
@@ -24,6 +23,7 @@ from wire.flows.packet import (
     UNSUPPORTED_PROTOCOL,
 )
 from wire.flows.records import ICMP, ICMP6, SCTP, TCP, UDP
+from wire.kernel import kernel
 
 _MAX_EXTENSIONS = 16
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _OPTIONS = 0, 43, 44, 51, 60

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.bytes_be import u16
 from wire.flows.emit import OUT_REFS
 from wire.flows.records import CLIENT_TO_SERVER, REF_OPEN, REF_PAYLOAD, TCP, UDP
 from wire.flows.slots import HALF_HAS_BASE
+from wire.kernel import kernel
 
 #: A ClientHello of 16 KiB and its record headers (and a proxy's greeting before it).
 CLIENT_STREAM_BYTES = 17 * 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wire.kernel import kernel
 from wire.flows.count import add_packet, follow_tcp, is_new_connection
 from wire.flows.decode import decode_frame
 from wire.flows.emit import emit_delta, emit_row, has_room
@@ -32,6 +31,7 @@ from wire.flows.slots import (
     STATE_FRAGMENTS,
     TOUCHED_COUNT,
 )
+from wire.kernel import kernel
 
 _HOUR_NS = 3_600_000_000_000
 _EXPIRE_EVERY_NS = 100_000_000
@@ -214,8 +214,9 @@ def track_block(
             continue
         table.counters[COUNT_DECODED] += 1
         packet = table.packet[0]
-        if packet.payload_end - packet.payload_start < packet.payload_bytes and packet.fragment == FRAGMENT_NONE:
-            table.counters[COUNT_TRUNCATED] += 1
+        if packet.fragment == FRAGMENT_NONE:
+            if packet.payload_end - packet.payload_start < packet.payload_bytes:
+                table.counters[COUNT_TRUNCATED] += 1
         _track(
             buffer, table, packet, interfaces[i], wire, timestamp_ns, settings, idle_ns, service_ports, out
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.bytes_be import ipv4_mapped_low, u16, u32
 from wire.flows.packet import (
     BAD_ARP,
@@ -16,6 +15,7 @@ from wire.flows.packet import (
 )
 from wire.flows.records import ARP, ICMP, ICMP6, TCP, UDP
 from wire.flows.tunnels import udp_tunnel_layer
+from wire.kernel import kernel
 
 #: The request that an ICMP reply answers, so that both directions share one key.
 _ICMP_REQUEST_OF_REPLY = np.full(256, -1, np.int64)

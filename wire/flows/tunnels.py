@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.kernel import kernel
 from wire.flows.bytes_be import u16, u32
 from wire.flows.packet import (
     BAD_TUNNEL_HEADER,
@@ -28,6 +27,7 @@ from wire.flows.packet import (
     TUNNEL_VXLAN,
     UNSUPPORTED_PROTOCOL,
 )
+from wire.kernel import kernel
 
 _ERSPAN_I_OR_II, _ERSPAN_III = 0x88BE, 0x22EB
 _MAX_GTP_EXTENSIONS = 8
