@@ -132,4 +132,4 @@ def test_start_refuses_an_environment_that_turns_guards_off(
 def test_the_cache_in_use_is_that_of_this_source() -> None:
     from wire.kernel_cache import cache_directory
 
-    assert wire.kernel.numba.config.CACHE_DIR == str(cache_directory())
+    assert str(cache_directory()) == wire.kernel.numba.config.CACHE_DIR

@@ -148,7 +148,9 @@ class Walk:
         offset = struct.unpack_from("!H", data, 6)[0]
         body = data[header.hl * 4 : total]
         name = (header.src, header.dst, header.id, header.p)
-        return self._datagram(header, header.p, body, name, offset & 0x1FFF, offset & 0x2000, total - header.hl * 4)
+        return self._datagram(
+            header, header.p, body, name, offset & 0x1FFF, offset & 0x2000, total - header.hl * 4
+        )
 
     def _ip6(self, data: bytes) -> Key:
         source, target = data[8:24], data[24:40]
@@ -168,10 +170,19 @@ class Walk:
             following, body, left = body[0], body[size:], left - size
             if offset:
                 break
-        return self._datagram(header, following, body, (source, target, identification, following), offset, more, left)
+        return self._datagram(
+            header, following, body, (source, target, identification, following), offset, more, left
+        )
 
     def _datagram(
-        self, header: Any, protocol: int, body: bytes, name: tuple[Any, ...], offset: int, more: int, left: int
+        self,
+        header: Any,
+        protocol: int,
+        body: bytes,
+        name: tuple[Any, ...],
+        offset: int,
+        more: int,
+        left: int,
     ) -> Key:
         if offset:
             when, key = self.fragments.get(name, (0, None))

@@ -196,7 +196,9 @@ class PlainTable:
                 self._end(min(expired, key=lambda k: (self.flows[k].kind, self.flows[k].heard)), "timeout")
             else:
                 self.evicted += 1
-                oldest = min(self.flows, key=lambda k: (self.flows[k].last_ns, self.flows[k].kind, self.flows[k].heard))
+                oldest = min(
+                    self.flows, key=lambda k: (self.flows[k].last_ns, self.flows[k].kind, self.flows[k].heard)
+                )
                 self._end(oldest, "evicted")
         if not packet.udp and packet.flags & SYN:
             client, server = (ends[1], ends[0]) if packet.flags & ACK else (ends[0], ends[1])

@@ -6,8 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import dpkt
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 import tests.wire.flows.frames as frames_module
 from tests.wire.flows.dpkt_walk import Key, Walk
 from tests.wire.flows.frames import Frame, carry, carry_blocks
-from tests.wire.flows.test_decode import REJECTED
+from tests.wire.flows.test_rejects import REJECTED
 from wire.capture.files import open_captures
 from wire.capture.frames import FrameBlock
 from wire.flows.records import ICMP, ICMP6
@@ -132,11 +130,15 @@ def test_mangled_frames_get_the_keys_of_the_walk(frames: list[tuple[int, bytes]]
         link_types,
     )
     walk = Walk()
-    keys = [walk.key(link_type, data, frames_module.START + at) for at, (link_type, data) in enumerate(frames)]
+    keys = [
+        walk.key(link_type, data, frames_module.START + at) for at, (link_type, data) in enumerate(frames)
+    ]
     assert our_keys(result.rows) == Counter(key for key in keys if key is not None)
 
 
-@given(st.binary(max_size=300), st.sampled_from(LINK_TYPES), st.integers(0, 2**31 - 1), st.integers(-1, 65535))
+@given(
+    st.binary(max_size=300), st.sampled_from(LINK_TYPES), st.integers(0, 2**31 - 1), st.integers(-1, 65535)
+)
 def test_any_bytes_under_any_link_type(data: bytes, link_type: int, wire_bytes: int, vlan: int) -> None:
     result = carry([Frame(data, wire_bytes=wire_bytes, vlan=vlan)], None, (link_type,))
     result.check_accounting()

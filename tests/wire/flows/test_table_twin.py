@@ -111,7 +111,10 @@ def row_facts(row: Any) -> dict[str, Any]:
         "tcp_end": TCP_END_NAMES[int(row["tcp_end"])],
         "midstream": bool(row["midstream"]),
         "rtt_ms": float(row["rtt_ms"]),
-        "first": list(zip(row["first_sizes"][:count].tolist(), row["first_gaps_us"][:count].tolist(), strict=True)),
+        "first": [
+            (int(size), int(gap))
+            for size, gap in zip(row["first_sizes"][:count], row["first_gaps_us"][:count], strict=True)
+        ],
         "directions": tuple({name: row[name][way].item() for name in names} for way in range(2)),
     }  # fmt: skip
 
