@@ -33,6 +33,14 @@ def _list(items: str, what: str, most: int) -> _Field:
     return {"type": ["array", "null"], "items": {"type": items}, "maxItems": most, "description": what}
 
 
+def _figure_both(name: str, what: str, **limits: Any) -> dict[str, _Field]:
+    """A statistic of each direction; null where too few frames went that way."""
+    return {
+        f"{name}_c2s": _maybe(f"{what}, client to server", "number", **limits),
+        f"{name}_s2c": _maybe(f"{what}, server to client", "number", **limits),
+    }
+
+
 def _both(name: str, what: str, kind: str = "integer", **limits: Any) -> dict[str, _Field]:
     return {
         f"{name}_c2s": _number(f"{what}, client to server", kind, **limits),
@@ -77,14 +85,14 @@ FLOW_FIELDS: Mapping[str, _Field] = {
     "fragments": {"type": "boolean", "description": "some packet was an IP fragment"},
     "vlan_inner": _maybe("next VLAN id", "integer", minimum=0, maximum=4095),
     "interface": _number("interface of the capture", **_COUNT),
-    **_both("size_mean", "bytes per frame", "number", **_COUNT),
-    **_both("size_std", "sample standard deviation, bytes", "number", **_COUNT),
+    **_figure_both("size_mean", "bytes per frame", **_COUNT),
+    **_figure_both("size_std", "sample standard deviation, bytes", **_COUNT),
     **_both("size_min", "bytes", **_COUNT),
     **_both("size_max", "bytes", **_COUNT),
-    **_both("iat_mean_ms", "gap between frames", "number"),
-    **_both("iat_std_ms", "sample standard deviation of gaps", "number", **_COUNT),
-    **_both("iat_min_ms", "smallest gap", "number"),
-    **_both("iat_max_ms", "largest gap", "number"),
+    **_figure_both("iat_mean_ms", "gap between frames"),
+    **_figure_both("iat_std_ms", "sample standard deviation of gaps", **_COUNT),
+    **_figure_both("iat_min_ms", "smallest gap"),
+    **_figure_both("iat_max_ms", "largest gap"),
     **_both("tcp_flags", "flags seen, or-ed", minimum=0, maximum=255),
     **_both("retransmissions", "segments sent again", **_COUNT),
     **_both("zero_windows", "segments that closed the window", **_COUNT),
