@@ -40,7 +40,7 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
     """
     if function is None:
         return partial(kernel, inline=inline)
-    compiled = njit(
+    compiled = njit(  # type: ignore[call-overload]  # not in its stubs: the last two
         function,
         boundscheck=True,
         nogil=True,

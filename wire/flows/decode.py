@@ -40,9 +40,9 @@ _MAX_STEPS = 40
 
 
 @kernel(inline=True)
-def decode_frame(
+def decode_frame(  # type: ignore[no-untyped-def]
     buffer, start, captured, wire, link_type, vlan, timestamp_ns, max_depth, fragments, scratch
-):  # type: ignore[no-untyped-def]
+):
     """Decode one frame into scratch[0]; returns OK or a reject status (REJECT_REASONS).
 
     A frame that lies outside the buffer is TRUNCATED_FRAME. `vlan` is the tag from the

@@ -137,7 +137,7 @@ class TableArrays(NamedTuple):
     halves: NDArray[np.void]  # (2 * max_flows,) HALF
     first_sizes: NDArray[np.int16]  # (max_flows * FIRST_PACKETS,)
     first_gaps_us: NDArray[np.uint32]  # (max_flows * FIRST_PACKETS,)
-    index: NDArray[np.int32]  # open addressing, slot + 1, 0 empty; length a power of two
+    index: NDArray[np.int32]  # type: ignore[assignment]  # open addressing, slot + 1, 0 empty; length a power of two
     touched: NDArray[np.int32]  # (max_flows,) slots with an open delta in this minute
     heads: NDArray[np.int32]  # (LISTS,)
     tails: NDArray[np.int32]  # (LISTS,)

@@ -114,9 +114,9 @@ def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def _track(
+def _track(  # type: ignore[no-untyped-def]
     buffer, table, packet, interface, wire_bytes, timestamp_ns, settings, idle_ns, service_ports, out
-):  # type: ignore[no-untyped-def]
+):
     """Count a decoded packet to its flow, opening and ending flows as it asks."""
     secret = settings.secret[0]
     hashed = key_hash(packet, settings.vlan_mode[0], settings.secret[1])
@@ -159,7 +159,7 @@ def _track(
 
 
 @kernel
-def track_block(
+def track_block(  # type: ignore[no-untyped-def]
     buffer,
     offsets,
     captured_bytes,
@@ -175,7 +175,7 @@ def track_block(
     idle_ns,
     service_ports,
     out,
-):  # type: ignore[no-untyped-def]
+):
     """Carry frames first, first + 1 ... into the table.
 
     Returns the index of the first frame that was not carried because an output had no room
