@@ -131,12 +131,12 @@ def recordings(folder: Path, spki: str) -> list[Recording]:
         Recording(
             "curl-https", "curl over TLS 1.3, the name looked up by DNS first.",
             [[*curl, "https://www.zxx.edu.cn/"]],
-            {"tls_sni": ["www.zxx.edu.cn"], "dns_names": ["www.zxx.edu.cn"], "tls_version": "TLSv1.3"},
+            {"tls_sni": ["www.zxx.edu.cn"], "dns_names": ["www.zxx.edu.cn"], "tls_version": "TLS 1.3"},
         ),
         Recording(
             "curl-tls12", "curl held to TLS 1.2: the server's certificate travels in clear.",
             [[*curl, "--tls-max", "1.2", "https://www.xuetangx.com/"]],
-            {"tls_sni": ["www.xuetangx.com"], "dns_names": ["www.xuetangx.com"], "tls_version": "TLSv1.2"},
+            {"tls_sni": ["www.xuetangx.com"], "dns_names": ["www.xuetangx.com"], "tls_version": "TLS 1.2"},
         ),
         Recording(
             "curl-http", "curl over plain HTTP.", [[*curl, "http://static.smartedu.cn/lesson"]],

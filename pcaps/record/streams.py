@@ -269,7 +269,7 @@ def _reuse() -> Iterator[Case]:
     stream = records(client_hello(OLD_APP, "", Entropy(13)))
     case.add(
         tcp_talk(
-            _CLIENT, _SERVER, 42063, 443, [(0, stream)], flight, tls_version="TLSv1.2", name_source="tls_cert"
+            _CLIENT, _SERVER, 42063, 443, [(0, stream)], flight, tls_version="TLS 1.2", name_source="tls_cert"
         )
     )
     yield case

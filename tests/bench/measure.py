@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "tests" / "bench" / "peers"
+#: The command of this very checkout, whether installed or not (run_once starts it in ROOT).
+CAMPUSWATCH = (sys.executable, "-c", "from monitor.cli import main; main()")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -74,7 +76,7 @@ def tools(nfstream_python: Path | None, wanted: list[str]) -> list[Tool]:
         Tool(
             "campuswatch",
             lambda capture, out: [
-                str(Path(sys.executable).with_name("campuswatch")), "replay", str(capture), "--out", str(out),
+                *CAMPUSWATCH, "replay", str(capture), "--out", str(out),
                 "--format", "json",
             ],
             _campuswatch,
@@ -104,7 +106,6 @@ def tools(nfstream_python: Path | None, wanted: list[str]) -> list[Tool]:
         ),
     ]  # fmt: skip
     absent = {
-        "campuswatch": not Path(sys.executable).with_name("campuswatch").exists(),
         "nfstream": nfstream_python is None or not nfstream_python.exists(),
         "ndpiReader": shutil.which("ndpiReader") is None,
         "argus": shutil.which("argus") is None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -34,19 +33,8 @@ _USER_AGENTS = (
 
 
 def _catalogue_suffixes() -> list[str]:
-    """Suffixes of education, ad, tracker and game hosts: the shared facts, else the shipped catalogue."""
+    """Suffixes of education, ad, tracker and game hosts: those of the shipped catalogue."""
     found: list[str] = []
-    shared = ROOT.parent / "shared" / "data"
-    for table, columns in (
-        ("education_apps_cn.csv", ("domain_suffixes", "exact_hosts")), ("ads_cn.csv", ("domains",)),
-        ("trackers.csv", ("domains",)), ("games_cn.csv", ("domains",)),
-    ):  # fmt: skip
-        if (shared / table).exists():
-            with (shared / table).open(encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    found += " ".join(row[column] or "" for column in columns).split()
-    if found:
-        return sorted(set(found))
     for path in sorted((ROOT / "configs" / "catalogue").glob("*.yaml")):
         _collect_hosts(yaml.safe_load(path.read_text(encoding="utf-8")), found)
     return sorted(set(found))

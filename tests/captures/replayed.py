@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,7 +68,8 @@ def _listed(rows: Iterable[dict[str, Any]], column: str) -> set[str]:
 
 def replay(capture: Path, out: Path) -> Replayed:
     """Run `campuswatch replay CAPTURE --out OUT` and read what it wrote."""
-    code = run(["replay", str(capture), "--out", str(out), "--format", "json"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = run(["replay", str(capture), "--out", str(out), "--format", "json"])
     lines = (out / "findings.jsonl").read_text(encoding="utf-8").splitlines()
     return Replayed(
         code,
