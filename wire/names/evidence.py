@@ -78,14 +78,20 @@ def _choose_name(verdicts, facts, doubt):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def choose_names(verdicts, facts, doubt, alias):  # type: ignore[no-untyped-def]
-    """Judge ECH and choose the name of each record, in place.
+def collect_facts(states, blank, verdicts, found, facts):  # type: ignore[no-untyped-def]
+    """Copy what each state knows, judge ECH and choose the name.
 
-    verdicts: uint8[:] by string id, VERDICT_*; facts: FACTS[n]; doubt, alias: of each flow's state.
+    blank: FLOW_STATE[1]; verdicts: uint8[:] by string id, VERDICT_*; found: int64[n], places in
+    `states`, -1 for none; facts: FACTS[n], written.
     """
-    for i in range(len(facts)):
+    for i in range(len(found)):
+        if found[i] < 0:
+            facts[i] = blank[0].facts
+            continue
+        flow = states[found[i]]
+        facts[i] = flow.facts
         record = facts[i]
-        if record.ech == ECH_OFFERED and _is_outer(verdicts, record, doubt[i], alias[i]):
+        if record.ech == ECH_OFFERED and _is_outer(verdicts, record, flow.doubt, flow.alias):
             record.ech = ECH_OUTER
             record.outer_name = record.server_name
-        _choose_name(verdicts, record, doubt[i])
+        _choose_name(verdicts, record, flow.doubt)

@@ -1,7 +1,8 @@
 """The bounded table of flows that names are being read for, keyed by the flow's serial.
 
-Serials count up, so a serial's low bits are a perfect first slot; probing is linear and removal
-shifts back, so no tombstones gather. The table grows by doubling up to a bound; beyond it a flow
+Probing is linear and removal shifts back, so no tombstones gather; serials count up, and taken as
+they are would fill the index in one long run, which every removal would walk: so they are
+scattered first. The table grows by doubling up to a bound; beyond it a flow
 gets no state, which is counted, and the flow stays unnamed.
 
 Kernels pass one flow's record and the work record (work.py) along, which are two pointers;
@@ -57,6 +58,10 @@ FLOW_STATE = np.dtype(
 )
 
 
+#: 2^64 divided by the golden ratio, made odd.
+_SCATTER = np.uint64(0x9E3779B97F4A7C15)
+
+
 def _blank_state() -> NDArray[np.void]:
     blank = np.zeros(1, FLOW_STATE)
     for field in FACTS.names or ():
@@ -85,10 +90,17 @@ def empty_states(capacity: int, first: int = 0) -> NDArray[np.void]:
 
 
 @kernel
+def _home(flow, mask):  # type: ignore[no-untyped-def]
+    """Where a serial's probing starts (Fibonacci hashing: neighbours lie far apart)."""
+    high = (np.uint64(flow) * _SCATTER) >> np.uint64(32)
+    return np.int64((high * np.uint64(mask + 1)) >> np.uint64(32))
+
+
+@kernel
 def find_state(index, states, flow):  # type: ignore[no-untyped-def]
     """The state of a flow's serial, -1 without one."""
     mask = len(index) - 1
-    at = np.int64(flow) & mask
+    at = _home(flow, mask)
     while index[at] != 0:
         state = np.int64(index[at]) - 1
         if states[state].facts.flow == flow:
@@ -108,7 +120,7 @@ def claim_state(index, states, blank, work, flow):  # type: ignore[no-untyped-de
     states[state] = blank[0]
     states[state].facts.flow = flow
     mask = len(index) - 1
-    at = np.int64(flow) & mask
+    at = _home(flow, mask)
     while index[at] != 0:
         at = (at + 1) & mask
     index[at] = state + 1
@@ -119,7 +131,7 @@ def claim_state(index, states, blank, work, flow):  # type: ignore[no-untyped-de
 def drop_state(index, states, work, state):  # type: ignore[no-untyped-def]
     """Give a state back; its slots and queries must have been released before."""
     mask = len(index) - 1
-    at = np.int64(states[state].facts.flow) & mask
+    at = _home(states[state].facts.flow, mask)
     while index[at] != state + 1:
         if index[at] == 0:
             return
@@ -127,7 +139,7 @@ def drop_state(index, states, work, state):  # type: ignore[no-untyped-def]
     hole = at
     at = (at + 1) & mask
     while index[at] != 0:
-        home = np.int64(states[np.int64(index[at]) - 1].facts.flow) & mask
+        home = _home(states[np.int64(index[at]) - 1].facts.flow, mask)
         # The entry may move into the hole unless its home lies cyclically within (hole, at].
         if ((at - home) & mask) >= ((at - hole) & mask):
             index[hole] = index[at]
@@ -147,7 +159,7 @@ def fill_index(index, states):  # type: ignore[no-untyped-def]
     for state in range(len(states)):
         flow = np.int64(states[state].facts.flow)
         if flow != 0:
-            at = flow & mask
+            at = _home(flow, mask)
             while index[at] != 0:
                 at = (at + 1) & mask
             index[at] = state + 1

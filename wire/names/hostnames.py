@@ -63,7 +63,7 @@ def write_host_name(data, start, end, scratch):  # type: ignore[no-untyped-def]
         return NAME_IP_LITERAL
     if length > NAME_MAX_BYTES:
         return NAME_TOO_LONG
-    label = np.int64(0)
+    label = 0
     for i in range(length):
         byte = data[start + i]
         if 65 <= byte <= 90:
@@ -87,7 +87,7 @@ def write_host_name(data, start, end, scratch):  # type: ignore[no-untyped-def]
 @kernel
 def authority_host(data, start, end, bounds):  # type: ignore[no-untyped-def]
     """Bounds of the host within [userinfo@]host[:port] (RFC 3986 section 3.2), into bounds[0:2]."""
-    at, stop = np.int64(start), np.int64(end)
+    at, stop = start, end
     for i in range(start, end):
         if data[i] == _AT:
             at = i + 1

@@ -21,7 +21,8 @@ from wire.flows.records import PAYLOAD_REF, REF_OPEN, TCP
 from wire.names.answers import AnswerSettings, answer_map
 from wire.names.dns_message import dns_message
 from wire.names.dns_name import DNS_STATUS_NAMES
-from wire.names.evidence import VERDICT_BAD_NAME, VERDICT_ECH_PUBLIC_NAME, choose_names
+from wire.names.evidence import VERDICT_BAD_NAME, VERDICT_ECH_PUBLIC_NAME, collect_facts
+from wire.names.facts import FACTS
 from wire.names.flow_states import BLANK_STATE, empty_index, empty_states, fill_index, grow
 from wire.names.hostnames import idna_valid
 from wire.names.name_block import REF_SETTLE, find_states, forget_flows, name_block, take_quic_hellos
@@ -65,7 +66,8 @@ def writable(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if buffer.flags.writeable or len(buffer) == 0:
         return buffer if buffer.flags.writeable else np.zeros(0, np.uint8)
     pages = (ctypes.c_uint8 * len(buffer)).from_address(buffer.ctypes.data)
-    return np.frombuffer(pages, np.uint8)
+    view: NDArray[np.uint8] = np.ctypeslib.as_array(pages)
+    return view
 
 
 class Namer:
@@ -117,12 +119,8 @@ class Namer:
         found = np.empty(len(flows), np.int64)
         if find_states(self._index, self._states, flows, found):
             self._settle(found)
-        known = self._states[found]
-        known[found < 0] = BLANK_STATE[0]
-        facts = np.ascontiguousarray(known["facts"])
-        choose_names(
-            self._verdicts, facts, np.ascontiguousarray(known["doubt"]), np.ascontiguousarray(known["alias"])
-        )
+        facts = np.empty(len(flows), FACTS)
+        collect_facts(self._states, BLANK_STATE, self._verdicts, found, facts)
         return facts
 
     def dns_queries(self, flows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -96,7 +96,8 @@ def _take(maker: RefMaker, flows: dict[tuple[Any, ...], _Flow], ip: Any, segment
         ends = (target, source) if answer else (source, target)
         flow = flows[key] = _Flow(len(maker.rows) + 1, *ends)
         hosts, ports = (ends[0][0], ends[1][0]), (ends[0][1], ends[1][1])
-        maker.add(flow.serial, b"", kind=REF_OPEN, protocol=protocol, ports=ports, hosts=hosts, time_ns=time_ns)
+        shared = {"protocol": protocol, "ports": ports, "hosts": hosts, "time_ns": time_ns}
+        maker.add(flow.serial, b"", kind=REF_OPEN, **shared)
     side = 0 if source == flow.client else 1
     at, payload = 0, bytes(segment.data)
     if protocol == TCP:
@@ -113,6 +114,5 @@ def _take(maker: RefMaker, flows: dict[tuple[Any, ...], _Flow], ip: Any, segment
             return
     if payload:
         hosts, ports = (flow.client[0], flow.server[0]), (flow.client[1], flow.server[1])
-        maker.add(
-            flow.serial, payload, at=at, side=side, protocol=protocol, ports=ports, hosts=hosts, time_ns=time_ns
-        )
+        shared = {"protocol": protocol, "ports": ports, "hosts": hosts, "time_ns": time_ns}
+        maker.add(flow.serial, payload, at=at, side=side, **shared)
