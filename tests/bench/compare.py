@@ -88,7 +88,8 @@ def _table(rows: dict[str, dict[str, float]]) -> str:
         f"| {name} | {row['steady_pps']:,.0f} | {row['steady_gbit_s']:.2f} "
         f"| {row['steady_flows_s']:,.0f} "
         f"| {row['cpu_us_per_packet']:.2f} | {row['start_seconds']:.1f} "
-        f"| {row['peak_mib']:,.0f} ({row['anonymous_mib']:,.0f}) | {row['flows']:,.0f} | {row['named']:,.0f} |\n"
+        f"| {row['peak_mib']:,.0f} ({row['anonymous_mib']:,.0f}) "
+        f"| {row['flows']:,.0f} | {row['named']:,.0f} |\n"
         for name, row in rows.items()
     ]
     return head + "".join(lines)

@@ -67,6 +67,12 @@ def _put_little(out, at, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _copy(out, at, source, start, count):  # type: ignore[no-untyped-def]
+    for i in range(count):
+        out[at + i] = source[start + i]
+
+
+@kernel
 def _checksum(out, start, end, total):  # type: ignore[no-untyped-def]
     """The internet checksum (RFC 1071) of out[start:end] on top of `total`."""
     at = start
@@ -233,13 +239,13 @@ def write_frames(flows, order, times, owners, first, last, arena, noise, out):  
             at = _put(out, at, 0, 2)
         if source == 1:
             here = flow["client_at"] + start
-            out[at : at + length] = arena[here : here + length]
+            _copy(out, at, arena, here, length)
         elif source == 2:
             here = flow["server_at"] + start
-            out[at : at + length] = arena[here : here + length]
+            _copy(out, at, arena, here, length)
         elif source >= 3 and length > 0:
             here = (np.int64(packet) * 7919) % np.int64(len(noise) - length)
-            out[at : at + length] = noise[here : here + length]
+            _copy(out, at, noise, here, length)
             if source == 4:
                 out[at] = np.uint8(0x40) | (out[at] & np.uint8(0x3F))  # QUIC short header
             elif kind == TLS:  # a record that the segment fills
