@@ -2,8 +2,8 @@
 
 Start-up is told apart by the difference of captures: the steady rate is what a further million
 (1M to 2M) and two further million packets (2M to 4M) cost. Runs are interleaved (A B A B), so that
-a busy minute of the machine hurts all alike; medians count. The captures are read once before, so
-that all find them in the page cache.
+a busy minute of the machine hurts all alike; medians count. Each capture is read through
+before each run, so that every tool finds it in the page cache.
 
     python -m venv build/nfstream && build/nfstream/bin/pip install nfstream
     python -m tests.bench.compare --nfstream build/nfstream/bin/python --out build/bench
@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench.measure import ROOT, Run, Tool, run_once, tools, truth
+from tests.bench.measure import ROOT, Run, Tool, read_through, run_once, tools, truth
 
 ALL = ["campuswatch", "nfstream", "ndpiReader", "argus", "argus+ra", "dpkt loop"]
 AIMS = {"nfstream": 15.0, "ndpiReader": 5.0, "argus": 2.0}
@@ -44,12 +44,6 @@ def ensure_captures(folder: Path, millions: list[int]) -> dict[int, Path]:
             subprocess.run(command, check=True, cwd=ROOT)
         captures[million] = path
     return captures
-
-
-def _read_through(path: Path) -> None:
-    with path.open("rb") as file:
-        while file.read(1 << 24):
-            pass
 
 
 def _steady(runs: dict[int, list[Run]], captures: dict[int, Path]) -> dict[str, float]:
@@ -124,8 +118,8 @@ def main() -> None:
         )
     for _ in range(options.rounds):
         for size, capture in captures.items():
-            _read_through(capture)
             for tool in chosen:
+                read_through(capture)
                 run = run_once(tool, capture, options.cores)
                 runs[tool.name][size].append(run)
                 print(f"{tool.name} {size}M: {run.seconds:.2f} s, {run.cpu_seconds:.2f} CPU s", flush=True)
