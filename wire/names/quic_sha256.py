@@ -33,7 +33,7 @@ def _primes(count: int) -> list[int]:
 
 
 def _cube_root(value: int) -> int:
-    root = round(value ** (1 / 3))
+    root: int = round(float(value) ** (1 / 3))
     while root**3 > value:
         root -= 1
     while (root + 1) ** 3 <= value:
