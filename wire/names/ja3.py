@@ -32,14 +32,22 @@ _COMMA, _HYPHEN, _ZERO = 44, 45, 48
 @kernel
 def _put_number(scratch, at, value):  # type: ignore[no-untyped-def]
     """Write `value` (0 to 65535) in decimal at scratch[at]; the position after it."""
-    divisor = np.int64(1)
-    while divisor * 10 <= value:
-        divisor *= 10
-    while divisor > 0:
-        scratch[at] = np.uint8(_ZERO + (value // divisor) % 10)
+    # Divisors that are constants become multiplications; a loop over powers of ten would divide.
+    rest = np.uint32(value)
+    if rest >= 10000:
+        scratch[at] = np.uint8(_ZERO + rest // np.uint32(10000))
         at += 1
-        divisor //= 10
-    return at
+    if rest >= 1000:
+        scratch[at] = np.uint8(_ZERO + rest // np.uint32(1000) % np.uint32(10))
+        at += 1
+    if rest >= 100:
+        scratch[at] = np.uint8(_ZERO + rest // np.uint32(100) % np.uint32(10))
+        at += 1
+    if rest >= 10:
+        scratch[at] = np.uint8(_ZERO + rest // np.uint32(10) % np.uint32(10))
+        at += 1
+    scratch[at] = np.uint8(_ZERO + rest % np.uint32(10))
+    return at + 1
 
 
 @kernel

@@ -51,6 +51,7 @@ from wire.names.work import (
     COUNT_SERVER_HELLO_MALFORMED,
     CURSOR_AT,
     CURSOR_NEED,
+    STEP_AGAIN,
     STEP_MORE,
     intern_host_name,
 )
@@ -59,11 +60,15 @@ from wire.names.work import (
 #: cloudflare-ech.com: Cloudflare's, for all sites behind it; cover.defo.ie: the DEfO project's.
 ECH_PUBLIC_NAMES = ("cloudflare-ech.com", "cover.defo.ie")
 
-_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE = 20, 21, 22
+_CHANGE_CIPHER_SPEC, _HANDSHAKE = 20, 22
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
-_ENCRYPTED_EXTENSIONS_OR_LATER = 0x0304
+_CERTIFICATE_STATUS = 22
+_TLS_1_3 = 0x0304
 _RECORD_MAX_BYTES = 16384 + 2048
 _ALPN_TYPE, _SUPPORTED_VERSIONS_TYPE = 16, 43
+
+#: Results of `_read_messages`.
+SERVER_GOES_ON, SERVER_DONE, SERVER_BAD = 0, 1, 2
 
 #: ServerHello.random of a HelloRetryRequest (RFC 8446 section 4.1.3).
 _RETRY_RANDOM = np.frombuffer(
@@ -83,13 +88,14 @@ def looks_like_handshake(data, at, end, message):  # type: ignore[no-untyped-def
         return 2
     if data[at] != _HANDSHAKE or (size > 1 and data[at + 1] != 3) or (size > 2 and data[at + 2] > 4):
         return 0
+    length = np.int64(0)
     if size >= 5:
         length = (np.int64(data[at + 3]) << 8) | np.int64(data[at + 4])
         if length == 0 or length > _RECORD_MAX_BYTES:
             return 0
     if size >= 6 and data[at + 5] != message:
         return 0
-    if size >= 7 and data[at + 6] != 0:
+    if size >= 7 and length >= 2 and data[at + 6] != 0:
         return 0  # handshake messages of 64 KiB are no hello
     return 1 if size >= 6 else 2
 
@@ -247,41 +253,94 @@ def _read_certificate(flow, work, strings, data, at, end):  # type: ignore[no-un
     if found < 0:
         work.counters[COUNT_CERTIFICATE_MALFORMED] += 1
     elif found == 1:
-        name = intern_host_name(work, strings, data, work.bounds[0], work.bounds[1])
-        flow.facts.cert_name = name
-    return 0
+        start, stop = work.bounds[0], work.bounds[1]
+        flow.facts.cert_name = intern_host_name(work, strings, data, start, stop)
+    return np.int64(0)
+
+
+@kernel
+def _read_messages(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
+    """Read the server's handshake messages in data[at:end], without record headers.
+
+    Returns SERVER_DONE, SERVER_BAD, or SERVER_GOES_ON with in work.bounds[0] where the first message
+    that is not whole begins, and in work.bounds[1] how many bytes of it are missing, 0 at the end.
+    """
+    missing = np.int64(0)
+    while at < end:
+        if at + 4 > end:
+            missing = at + 4 - end
+            break
+        kind = data[at]
+        size = (np.int64(data[at + 1]) << 16) | (np.int64(data[at + 2]) << 8) | np.int64(data[at + 3])
+        if kind == _CERTIFICATE:
+            missing = _read_certificate(flow, work, strings, data, at + 4, end)
+            if missing == 0:
+                return SERVER_DONE
+            break
+        if kind not in (_SERVER_HELLO, _CERTIFICATE_STATUS):
+            return SERVER_DONE
+        if at + 4 + size > end:
+            missing = at + 4 + size - end
+            break
+        if kind == _SERVER_HELLO:
+            if not read_server_hello(flow, work, strings, data, at + 4, at + 4 + size):
+                return SERVER_BAD
+            if flow.facts.tls & TLS_SERVER_HELLO and flow.facts.tls_version >= _TLS_1_3:
+                return SERVER_DONE  # all that follows is encrypted
+        at += 4 + size
+    work.bounds[0] = at
+    work.bounds[1] = missing
+    return SERVER_GOES_ON
+
+
+@kernel
+def _read_first_record(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
+    """Read messages where they lie in the record at data[at]; as `_read_messages`.
+
+    work.cursor: NEED the position needed to go on, AT the next record when this one is read whole
+    and ends with a message, `at` when not; -1 when a message goes on in the next record.
+    """
+    stop = at + 5 + ((np.int64(data[at + 3]) << 8) | np.int64(data[at + 4]))
+    result = _read_messages(flow, work, strings, data, at + 5, min(stop, end))
+    work.cursor[CURSOR_AT] = at
+    if result != SERVER_GOES_ON:
+        return result
+    missing = work.bounds[1]
+    if missing == 0 and end >= stop:
+        work.cursor[CURSOR_AT] = stop
+        work.cursor[CURSOR_NEED] = stop + 6
+    elif min(stop, end) + missing > stop:
+        work.cursor[CURSOR_AT] = -1
+    else:
+        work.cursor[CURSOR_NEED] = min(stop, end) + max(missing, np.int64(1))
+    return result
 
 
 @kernel
 def step_server(flow, work, strings, shake, data, at, end):  # type: ignore[no-untyped-def]
-    """Read the server's handshake, which begins with a ServerHello record at data[at]."""
+    """Read a record of the server's handshake at data[at], whose first one opened with ServerHello."""
     side = 1
-    gathered = gather_handshake(work, shake, data, at, end)
-    need = work.cursor[CURSOR_NEED]
     work.cursor[CURSOR_AT] = at
-    p = np.int64(0)
-    missing = np.int64(1)
-    while p + 4 <= gathered:
-        kind = shake[p]
-        size = (np.int64(shake[p + 1]) << 16) | (np.int64(shake[p + 2]) << 8) | np.int64(shake[p + 3])
-        if kind == _CERTIFICATE:
-            missing = _read_certificate(flow, work, strings, shake, p + 4, gathered)
-            if missing == 0 or p + 4 + missing > len(shake):
-                return _finish(flow, work, side, False, 0)
-            break
-        if kind != _SERVER_HELLO and kind != 22:  # CertificateStatus may not come first, but does
-            return _finish(flow, work, side, False, 0)
-        if p + 4 + size > gathered:
-            missing = p + 4 + size - gathered
-            break
-        if kind == _SERVER_HELLO:
-            if not read_server_hello(flow, work, strings, shake, p + 4, p + 4 + size):
-                return _finish(flow, work, side, True, COUNT_SERVER_HELLO_MALFORMED)
-            facts = flow.facts
-            if facts.tls & TLS_SERVER_HELLO and facts.tls_version >= _ENCRYPTED_EXTENSIONS_OR_LATER:
-                return _finish(flow, work, side, False, 0)
-        p += 4 + size
-    if need < 0:
+    work.cursor[CURSOR_NEED] = at + 6
+    if at + 6 > end:
+        return STEP_MORE
+    if data[at] == _CHANGE_CIPHER_SPEC and data[at + 3] == 0 and data[at + 4] == 1:
+        work.cursor[CURSOR_AT] = at + 6
+        return STEP_AGAIN
+    if data[at] != _HANDSHAKE or data[at + 1] != 3:
         return _finish(flow, work, side, False, 0)
-    work.cursor[CURSOR_NEED] = max(need if gathered < 4 else end + missing, end + 1)
-    return STEP_MORE
+    result = _read_first_record(flow, work, strings, data, at, end)
+    if result == SERVER_GOES_ON and work.cursor[CURSOR_AT] >= 0:
+        return STEP_AGAIN if work.cursor[CURSOR_AT] > at else STEP_MORE
+    if result == SERVER_GOES_ON:
+        # A message is split over records: put it together.
+        gathered = gather_handshake(work, shake, data, at, end)
+        need = work.cursor[CURSOR_NEED]
+        work.cursor[CURSOR_AT] = at
+        result = _read_messages(flow, work, strings, shake, np.int64(0), gathered)
+        if result == SERVER_GOES_ON:
+            if need < 0 or gathered + work.bounds[1] > len(shake):
+                return _finish(flow, work, side, False, 0)
+            work.cursor[CURSOR_NEED] = max(need, end + max(work.bounds[1], np.int64(1)))
+            return STEP_MORE
+    return _finish(flow, work, side, result == SERVER_BAD, COUNT_SERVER_HELLO_MALFORMED)

@@ -144,16 +144,14 @@ def write_hello_parameters(data, hello, quic, scratch):  # type: ignore[no-untyp
     return _put_list(data, hello[HELLO_SIGNATURES_START], hello[HELLO_SIGNATURES_END], scratch, length)
 
 
-@kernel
-def write_parameters(data, start, end, quic, scratch):  # type: ignore[no-untyped-def]
-    """Write the blob of the ClientHello data[start:end] (handshake header included) into `scratch`.
-
-    Returns its length in bytes, 0 when there is no whole hello. Arguments as above.
-    """
+def hello_parameters(message: bytes, quic: bool = False) -> bytes:
+    """The blob of one whole ClientHello, handshake header included; empty when there is none."""
+    data = np.frombuffer(message or b"\0", np.uint8).copy()
     hello = np.empty(HELLO_FIELDS, np.int64)
-    if read_client_hello(data, start, end, hello) != HELLO_WHOLE:
-        return 0
-    return write_hello_parameters(data, hello, quic, scratch)
+    if read_client_hello(data, 0, len(message), hello) != HELLO_WHOLE:
+        return b""
+    scratch = np.empty(PARAMETERS_MAX_BYTES, np.uint8)
+    return scratch[: write_hello_parameters(data, hello, int(quic), scratch)].tobytes()
 
 
 def _numbers(blob: bytes, at: int) -> tuple[list[str], int]:
