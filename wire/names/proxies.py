@@ -177,8 +177,8 @@ def step_start(flow, work, strings, data, at, end):  # type: ignore[no-untyped-d
         if lf < end and data[lf] == 10 and flow.phase[0] == PHASE_START:
             if _is_command(data, at, lf):
                 return _become(flow, work, PHASE_TEXT, at)
-        elif request == 2:
-            return _wait(work, at, end + 1)
+        elif lf == end and (request == 2 or _is_command(data, at, end)):
+            return _wait(work, at, end + 1)  # a line that is not whole yet
     elif first in (10, _CR):
         return _become(flow, work, flow.phase[0], at + 1)
     flow.phase[0] = PHASE_UNKNOWN

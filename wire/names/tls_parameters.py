@@ -1,7 +1,8 @@
 """What JA4 needs of a ClientHello, as a short canonical blob; and JA4 from such a blob.
 
-JA4 sorts ciphers and extensions, so the blob does too: a browser that shuffles its extensions in
-every hello still yields one blob, which is interned, and Python computes JA4 once for it.
+JA4 sorts ciphers and extensions. Browsers shuffle their extensions in every hello, so the blob has
+those sorted and is the same for all of a browser's hellos; it is interned, and Python computes JA4
+once for it. Ciphers nobody shuffles: they stand as sent, and Python sorts them.
 Layout (big-endian, GREASE of RFC 8701 removed everywhere):
 
     uint8  transport       't' or 'q'
@@ -9,7 +10,7 @@ Layout (big-endian, GREASE of RFC 8701 removed everywhere):
     uint8  server_name     1: the extension is there
     uint8  alpn_first, alpn_last, alpn_present     of the first protocol's bytes
     uint16 extension_count                         server_name and ALPN included
-    uint16 count; uint16 ciphers[count]            sorted
+    uint16 count; uint16 ciphers[count]            as sent
     uint16 count; uint16 extensions[count]         sorted, without server_name and ALPN
     uint16 count; uint16 signature_algorithms[count]     as sent
 
@@ -136,7 +137,6 @@ def write_hello_parameters(data, hello, quic, scratch):  # type: ignore[no-untyp
             scratch[6] = 1
     at, stop = hello[HELLO_CIPHERS_START], hello[HELLO_CIPHERS_END]
     length = _put_list(data, at, stop, scratch, _HEADER_BYTES)
-    _sort_pairs(scratch, _HEADER_BYTES + 2, (length - _HEADER_BYTES - 2) // 2)
     first = length + 2
     at, stop = hello[HELLO_EXTENSIONS_START], hello[HELLO_EXTENSIONS_END]
     length = _put_extensions(data, at, stop, scratch, length)
@@ -187,7 +187,7 @@ def ja4(blob: bytes) -> str:
     return "_".join(
         (
             head,
-            _digest(",".join(ciphers)) if ciphers else _EMPTY_HASH,
+            _digest(",".join(sorted(ciphers))) if ciphers else _EMPTY_HASH,
             _digest(hashed) if extensions else _EMPTY_HASH,
         )
     )
