@@ -9,6 +9,7 @@ from wire.flows.packet import (
     FRAGMENT_FIRST,
     FRAGMENT_LATER,
     FRAGMENT_NONE,
+    LAST_ORDINARY_LAYER,
     LAYER_DONE,
     LAYER_ERSPAN,
     LAYER_ETHERNET,
@@ -69,11 +70,13 @@ def decode_frame(  # type: ignore[no-untyped-def]
         steps += 1
         if steps > _MAX_STEPS:
             return TUNNEL_TOO_DEEP
-        layer = packet.layer
-        if layer == LAYER_TRANSPORT:
-            status = transport(buffer, packet, max_depth)
-        elif layer == LAYER_IPV4 or layer == LAYER_IPV6:
-            if layer == LAYER_IPV4:
+        # In the order of an ordinary frame, so that one turn of the loop decodes it.
+        if packet.layer == LAYER_ETHERNET:
+            status = ethernet(buffer, packet)
+        if status == OK and packet.layer == LAYER_ETHERTYPE:
+            status = ethertype_layer(buffer, packet)
+        if status == OK and (packet.layer == LAYER_IPV4 or packet.layer == LAYER_IPV6):
+            if packet.layer == LAYER_IPV4:
                 status = ipv4(buffer, packet, max_depth)
             else:
                 status = ipv6(buffer, packet, max_depth)
@@ -83,12 +86,10 @@ def decode_frame(  # type: ignore[no-untyped-def]
                 if not fragmented:
                     fragmented = True
                     _copy_header(scratch[1], packet)
-        elif layer == LAYER_ETHERNET:
-            status = ethernet(buffer, packet)
-        elif layer == LAYER_ETHERTYPE:
-            status = ethertype_layer(buffer, packet)
-        else:
-            status = _rare_layer(buffer, packet, layer)
+        if status == OK and packet.layer == LAYER_TRANSPORT:
+            status = transport(buffer, packet, max_depth)
+        if status == OK and packet.layer > LAST_ORDINARY_LAYER and packet.layer != LAYER_DONE:
+            status = _rare_layer(buffer, packet, packet.layer)
     if status == OK and fragmented:
         packet.fragment = FRAGMENT_FIRST
         remember_fragment(fragments, scratch[1], packet, timestamp_ns)

@@ -41,7 +41,7 @@ def end_flow(table, slot, out, tcp_end, secret):  # type: ignore[no-untyped-def]
     unlink(table, slot)
     flow = table.slots[slot]
     flow.serial = 0
-    flow.next = table.numbers[FREE_HEAD]
+    table.following[slot] = table.numbers[FREE_HEAD]
     table.numbers[FREE_HEAD] = slot
     table.numbers[ACTIVE] -= 1
 
@@ -62,7 +62,7 @@ def take_slot(table, out, idle_ns, clock_ns, secret):  # type: ignore[no-untyped
             table.counters[COUNT_EVICTED] += 1
             end_flow(table, longest_idle(table), out, END_EVICTED, secret)
     slot = table.numbers[FREE_HEAD]
-    table.numbers[FREE_HEAD] = table.slots[slot].next
+    table.numbers[FREE_HEAD] = table.following[slot]
     return slot
 
 

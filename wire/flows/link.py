@@ -186,7 +186,7 @@ def _nflog(buffer, packet):  # type: ignore[no-untyped-def]
 def ethernet(buffer, packet):  # type: ignore[no-untyped-def]
     """Ethernet II and 802.3 (a length instead of a type means LLC follows)."""
     at = packet.position
-    if at + 14 > packet.end:
+    if at < 0 or at + 14 > packet.end or at + 14 > len(buffer):
         return TRUNCATED_FRAME
     ethertype = u16(buffer, at + 12)
     packet.position = at + 14

@@ -12,29 +12,30 @@ from wire.kernel import kernel
 @kernel(inline=True)
 def unlink(table, slot):  # type: ignore[no-untyped-def]
     """Take a flow out of its list."""
-    flow = table.slots[slot]
-    if flow.previous == NO_SLOT:
-        table.heads[flow.list] = flow.next
+    kind = table.slots[slot].list
+    before = table.previous[slot]
+    after = table.following[slot]
+    if before == NO_SLOT:
+        table.heads[kind] = after
     else:
-        table.slots[flow.previous].next = flow.next
-    if flow.next == NO_SLOT:
-        table.tails[flow.list] = flow.previous
+        table.following[before] = after
+    if after == NO_SLOT:
+        table.tails[kind] = before
     else:
-        table.slots[flow.next].previous = flow.previous
+        table.previous[after] = before
 
 
 @kernel(inline=True)
 def append(table, slot, kind):  # type: ignore[no-untyped-def]
     """Put a flow at the end of a list: it was heard last."""
-    flow = table.slots[slot]
     tail = table.tails[kind]
-    flow.list = kind
-    flow.previous = tail
-    flow.next = NO_SLOT
+    table.slots[slot].list = kind
+    table.previous[slot] = tail
+    table.following[slot] = NO_SLOT
     if tail == NO_SLOT:
         table.heads[kind] = slot
     else:
-        table.slots[tail].next = slot
+        table.following[tail] = slot
     table.tails[kind] = slot
 
 

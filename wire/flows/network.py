@@ -49,7 +49,7 @@ def ip_by_version(buffer, packet):  # type: ignore[no-untyped-def]
 def ipv4(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     """An IPv4 header with its options; a total length of 0 is segmentation offload."""
     at = packet.position
-    if at + 20 > packet.end:
+    if at < 0 or at + 20 > packet.end or at + 20 > len(buffer):
         return TRUNCATED_FRAME
     header = (np.int64(buffer[at]) & 0x0F) * 4
     if (buffer[at] >> 4) != 4 or header < 20:

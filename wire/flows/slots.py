@@ -41,8 +41,6 @@ SLOT = np.dtype(
         ("syn_ns", "i8"),  # of the newest SYN; 0 unseen
         ("rtt_ms", "f4"),
         ("hash", "u4"),
-        ("previous", "i4"),
-        ("next", "i4"),
         ("delta_minute", "i4"),
         ("touched_minute", "i4"),
         ("client_port", "u2"),
@@ -137,6 +135,8 @@ class TableArrays(NamedTuple):
     halves: NDArray[np.void]  # (2 * max_flows,) HALF
     first_sizes: NDArray[np.int16]  # (max_flows * FIRST_PACKETS,)
     first_gaps_us: NDArray[np.uint32]  # (max_flows * FIRST_PACKETS,)
+    previous: NDArray[np.int32]  # (max_flows,) neighbours in the slot's list, NO_SLOT at an end;
+    following: NDArray[np.int32]  # apart from SLOT, so that relinking stays in the cache
     index: NDArray[np.int32]  # type: ignore[assignment]  # open addressing, slot + 1, 0 empty; length a power of two
     touched: NDArray[np.int32]  # (max_flows,) slots with an open delta in this minute
     heads: NDArray[np.int32]  # (LISTS,)
@@ -160,6 +160,8 @@ def table_arrays(max_flows: int) -> TableArrays:
         halves=np.zeros(2 * max_flows, HALF),
         first_sizes=np.zeros(max_flows * FIRST_PACKETS, np.int16),
         first_gaps_us=np.zeros(max_flows * FIRST_PACKETS, np.uint32),
+        previous=np.zeros(max_flows, np.int32),
+        following=np.zeros(max_flows, np.int32),
         index=np.zeros(index_size, np.int32),
         touched=np.zeros(max_flows, np.int32),
         heads=np.full(LISTS, NO_SLOT, np.int32),

@@ -53,7 +53,7 @@ def _payload_from(packet, start):  # type: ignore[no-untyped-def]
 def _tcp(buffer, packet):  # type: ignore[no-untyped-def]
     """RFC 9293 section 3.1. A header cut by the snap length is read as far as its flags."""
     at = packet.position
-    if at + 16 > packet.end:
+    if at < 0 or at + 16 > packet.end or at + 16 > len(buffer):
         return TRUNCATED_FRAME
     header = (np.int64(buffer[at + 12]) >> 4) * 4
     if header < 20 or at + header > packet.wire_end:
@@ -71,7 +71,7 @@ def _tcp(buffer, packet):  # type: ignore[no-untyped-def]
 def _udp(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     """RFC 768. A length of 0 is a jumbogram (RFC 2675) or segmentation offload."""
     at = packet.position
-    if at + 8 > packet.end:
+    if at < 0 or at + 8 > packet.end or at + 8 > len(buffer):
         return TRUNCATED_FRAME
     length = u16(buffer, at + 4)
     if length != 0 and length < 8:
