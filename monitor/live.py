@@ -29,6 +29,10 @@ DEMONSTRATION = "pcaps/campus-day.pcap.zst"
 #: A block is cut so that none covers more event time than this: a live ring's block is short, too.
 _STEP_NS = 1_000_000_000
 _LONGEST_WAIT_SECONDS = 60.0
+_PASSING_PSEUDONYMS = (
+    "未配置 privacy.key_file，主机假名只在本次运行内有效 "
+    "without privacy.key_file, pseudonyms of hosts hold for this run only"
+)
 
 
 def parsed_speed(text: str) -> float:
@@ -50,7 +54,9 @@ def play(capture: str | None, speed: float, config_path: Path | None, stay: bool
     path = capture or str(shipped(DEMONSTRATION))
     stop = _stop_on_signals()
     with open_captures([path]) as reader:
-        session = Session(reader, config, None, pseudonymise=config.privacy.key_file is not None)
+        session = Session(reader, config, None, pseudonymise=True)
+        if config.privacy.key_file is None:
+            tell(_PASSING_PSEUDONYMS)
         server, url = _serve(config.metrics, session)
         tell(f"指标 metrics: {url}; 播放 playing {path}")
         told = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass
 
 from detectors.networks import Networks
@@ -29,8 +30,15 @@ class StageSettings:
 
 
 def settings_from(config: Config, pseudonymise: bool) -> StageSettings:
-    """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had."""
-    key = _NO_KEY if config.privacy.key_file is None else read_key(config.privacy.key_file)
+    """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
+
+    Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
+    would let them try every address.
+    """
+    if config.privacy.key_file is not None:
+        key = read_key(config.privacy.key_file)
+    else:
+        key = secrets.token_bytes(32) if pseudonymise else _NO_KEY
     idle = config.flows.idle_timeout_seconds
     return StageSettings(
         flows=FlowSettings(

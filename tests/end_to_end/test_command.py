@@ -58,6 +58,7 @@ def test_run_plays_the_day_and_serves_metrics_until_told_to_stop(root: Path, tmp
         text=True,
     )
     assert playing.stderr is not None
+    assert "hold for this run only" in playing.stderr.readline()
     address = playing.stderr.readline().split()[3].rstrip(";")
     assert "stays until" in playing.stderr.readline()
     with urlopen(address) as answer:
@@ -66,7 +67,8 @@ def test_run_plays_the_day_and_serves_metrics_until_told_to_stop(root: Path, tmp
     playing.send_signal(signal.SIGTERM)
     out, err = playing.communicate(timeout=60)
     assert playing.returncode == 0, err
-    assert "anomalous-host" in out
+    assert "anomalous-host h-" in out
+    assert "10.30." not in out
 
 
 def test_interrupting_a_replay_leaves_nothing(root: Path, tmp_path: Path) -> None:
