@@ -39,6 +39,8 @@ def md5(message, length, digest):  # type: ignore[no-untyped-def]
     message: uint8[:] with room for 72 more bytes, which are overwritten by the padding.
     """
     blocks = (length + 8) // 64 + 1
+    if length < 0 or blocks * 64 > len(message) or len(digest) < 16:
+        return  # one look instead of a bounds check at every read below
     message[length] = np.uint8(0x80)
     for i in range(length + 1, blocks * 64):
         message[i] = 0

@@ -82,6 +82,8 @@ def _rotate(value, bits):  # type: ignore[no-untyped-def]
 def _compress(work):  # type: ignore[no-untyped-def]
     """Take the block in `work.schedule[:16]` into `work.state` (FIPS 180-4 section 6.2.2)."""
     w, state = work.schedule, work.state
+    if len(w) < 64 or len(state) < DIGEST_WORDS or len(_K) < 64:
+        return  # one look instead of a bounds check at every read below
     for t in range(16, 64):
         x = w[t - 15]
         y = w[t - 2]

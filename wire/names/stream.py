@@ -70,6 +70,15 @@ def release_slot(slots, work, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def copy_bytes(target, to, source, start, length):  # type: ignore[no-untyped-def]
+    """target[to : to + length] = source[start : start + length]; nothing when either lies outside."""
+    if to < 0 or start < 0 or to + length > len(target) or start + length > len(source):
+        return
+    for i in range(length):
+        target[to + i] = source[start + i]
+
+
+@kernel
 def insert_segment(slots, room, at, buffer, start, position, length):  # type: ignore[no-untyped-def]
     """Keep buffer[start:start+length], which stands at stream position `position`, in slot `at`.
 
@@ -103,8 +112,7 @@ def insert_segment(slots, room, at, buffer, start, position, length):  # type: i
         stop = high
         if piece < after:
             stop = min(high, slot.start[piece])
-        for j in range(i, stop):
-            room[target + j] = buffer[source + j]
+        copy_bytes(room, target + i, buffer, source + i, stop - i)
         i = stop
     if after > before:
         low = min(low, slot.start[before])

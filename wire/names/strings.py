@@ -31,8 +31,16 @@ def intern(strings, buffer, start, end):  # type: ignore[no-untyped-def]
     if start < 0 or end < start or end > len(buffer):
         return ABSENT
     value = _FNV_OFFSET
-    for i in range(start, end):
-        value = (value ^ np.uint64(buffer[i])) * _FNV_PRIME
+    at = start
+    while at + 4 <= end:  # four bytes a step: the product is what a step waits for
+        word = np.uint64(buffer[at]) | (np.uint64(buffer[at + 1]) << np.uint64(8))
+        word |= (np.uint64(buffer[at + 2]) << np.uint64(16)) | (np.uint64(buffer[at + 3]) << np.uint64(24))
+        value = (value ^ word) * _FNV_PRIME
+        value ^= value >> np.uint64(32)
+        at += 4
+    while at < end:
+        value = (value ^ np.uint64(buffer[at])) * _FNV_PRIME
+        at += 1
     value ^= value >> np.uint64(29)
     mask = len(strings.slots) - 1
     slot = np.int64(value & np.uint64(mask))

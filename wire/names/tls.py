@@ -43,6 +43,7 @@ from wire.names.hello import (
     read_client_hello,
 )
 from wire.names.ja3 import write_ja3
+from wire.names.stream import copy_bytes
 from wire.names.strings import intern
 from wire.names.tls_parameters import write_hello_parameters
 from wire.names.work import (
@@ -142,8 +143,7 @@ def gather_handshake(work, shake, data, at, end):  # type: ignore[no-untyped-def
             break
         whole = min(size, end - at - 5)
         if kind == _HANDSHAKE:
-            for i in range(whole):
-                shake[length + i] = data[at + 5 + i]
+            copy_bytes(shake, length, data, at + 5, whole)
             length += whole
         work.cursor[CURSOR_NEED] = at + 5 + size
         if whole < size:
