@@ -54,6 +54,7 @@ def carry(
         _judge(flows, stages, results)
         stages.namer.forget(flows.rows["flow"][flows.rows["checkpoint"] == 0])
         after_block(flows.clock_ns)
+    results.close_history()
     results.take(stages.detectors.finish())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class Results:
         self.pseudonyms = pseudonyms
         self._folder = folder
         self._windows: list[NDArray[np.void]] = []
+        self._closing: Future[int] | None = None
         if folder is not None:
             columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
             self._flows = FlowRecords(folder.file(FLOWS), columns)
@@ -53,6 +55,16 @@ class Results:
         if self._folder is not None:
             with _told():
                 self._flows.write(flows)
+
+    def close_history(self) -> None:
+        """No more rows come: write the history beside what the caller does next; publish waits.
+
+        With pseudonyms it is left to publish: who is internal may only be known at the very end.
+        """
+        if self._folder is not None and self.pseudonyms is None:
+            worker = ThreadPoolExecutor(1, thread_name_prefix="history")
+            self._closing = worker.submit(self._flows.finish)
+            worker.shutdown(wait=False)
 
     def take(self, judged: Judged) -> None:
         """Keep windows whose phase is final, and findings."""
@@ -70,7 +82,10 @@ class Results:
             return
         folder = self._folder
         with _told():
-            self._flows.finish()
+            if self._closing is None:
+                self._flows.finish()
+            else:
+                self._closing.result()
             write_windows(folder.file(WINDOWS), self._windows, self.pseudonyms)
             records = FindingRecords(folder.file(FINDINGS), self.pseudonyms)
             for finding in self.findings:
@@ -84,6 +99,8 @@ class Results:
     def abandon(self) -> None:
         """Leave nothing half-done behind."""
         if self._folder is not None:
+            if self._closing is not None:
+                self._closing.exception()
             self._flows.abandon()
             self._folder.abandon()
 
