@@ -64,7 +64,6 @@ def warm() -> int:
     from wire.capture.errors import CaptureError
     from wire.capture.files import open_captures
     from wire.kernel import KERNELS
-    from wire.kernel_cache import cache_directory
 
     started = time.monotonic()
     _compile_rooms()
@@ -79,5 +78,6 @@ def warm() -> int:
                 continue  # some captures are there to be refused
     compiled = sum(bool(kernel.signatures) for kernel in KERNELS)
     seconds = time.monotonic() - started
-    typer.echo(f"{compiled} 个内核 kernels: {cache_directory()} ({seconds:.1f} s)")
+    place = Path(KERNELS[0]._cache.cache_path).parent
+    typer.echo(f"{compiled} 个内核 kernels: {place} ({seconds:.1f} s)")
     return 0

@@ -18,7 +18,7 @@ from typing import Any
 import numba
 from numba import njit
 
-from wire.kernel_cache import cache_directory
+from wire.kernel_cache import KernelCache
 from wire.kernel_guard import refuse_unsafe_environment
 
 #: Every compiled function of the program, in the order of definition.
@@ -29,7 +29,6 @@ refuse_unsafe_environment()
 # The code branches at every step, so vectorising passes only lengthen compilation.
 numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
 numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
-numba.config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
@@ -44,11 +43,11 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
         function,
         boundscheck=True,
         nogil=True,
-        cache=True,
         error_model="numpy",
         forceinline=inline,
         no_cfunc_wrapper=True,
         _nrt=False,
     )
+    compiled._cache = KernelCache(function)
     KERNELS.append(compiled)
     return compiled

@@ -1,9 +1,9 @@
 """Where compiled kernels are kept on disk.
 
-The cache is code. Its path carries a digest of all sources of the compiled rooms, the library
-versions and the CPU, because Numba notices a change in a function's own file but not in a
-callee's. Services read the system cache that `campuswatch warm` wrote at install; a person's
-own cache serves where there is none.
+The cache is code. The path of each module's kernels carries a digest of its source and of all that
+it imports, of the library versions and of the CPU, because Numba notices a change in a function's
+own file but not in a callee's. Services read the system cache that `campuswatch warm` wrote at
+install and cannot write to it; a person's own cache serves where there is none.
 """
 
 from __future__ import annotations
@@ -13,12 +13,23 @@ import os
 import platform
 import re
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-_SYSTEM_CACHE = Path("/var/cache/campuswatch/kernels")
-_COMPILED_ROOMS = ("wire", "detectors", "sinks")
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+
+SYSTEM_CACHE = Path("/var/cache/campuswatch/kernels")
+_ROOT = Path(__file__).resolve().parent.parent
 _IMPORTED = re.compile(rb"^from ((?:wire|detectors|sinks)[.\w]*) import", re.MULTILINE)
+
+
+@cache
+def _surroundings() -> bytes:
+    """Libraries, interpreter and CPU: what a kernel was compiled with and for."""
+    libraries = "".join(f"{name}={version(name)};" for name in ("numba", "llvmlite", "numpy"))
+    return f"{libraries}{sys.version}{_cpu_model()}".encode()
 
 
 def _cpu_model() -> str:
@@ -30,38 +41,33 @@ def _cpu_model() -> str:
     return "\n".join(sorted(set(lines)))
 
 
-def _kernel_sources(root: Path) -> dict[str, bytes]:
-    """Files with kernels or dtypes, and all that they import: constants are compiled in."""
-    texts = {
-        source.relative_to(root).as_posix(): source.read_bytes()
-        for room in _COMPILED_ROOMS
-        for source in (root / room).rglob("*.py")
-    }
-    waiting = [
-        name
-        for name, text in texts.items()
-        if b"@kernel" in text or b"import kernel" in text or b"np.dtype" in text
-    ]
+@cache
+def _text(source: str) -> bytes | None:
+    try:
+        return (_ROOT / source).read_bytes()
+    except OSError:
+        return None
+
+
+@cache
+def digest(source: str) -> str:
+    """Hex digest (16 characters) of a module, of all that it imports, and of what compiles it.
+
+    source: the module's file from the project's root on, e.g. `wire/flows/track.py`.
+    """
     taken: dict[str, bytes] = {}
+    waiting = [source]
     while waiting:
         name = waiting.pop()
-        if name in texts and name not in taken:
-            taken[name] = texts[name]
-            imported = _IMPORTED.findall(texts[name])
-            waiting += [module.decode().replace(".", "/") + ".py" for module in imported]
-    return taken
-
-
-def digest() -> str:
-    """Hex digest (16 characters) of kernel sources, library versions, interpreter and CPU."""
-    state = hashlib.sha256()
-    for name, text in sorted(_kernel_sources(Path(__file__).resolve().parent.parent).items()):
+        text = _text(name)
+        if name in taken or text is None:
+            continue
+        taken[name] = text
+        waiting += [module.decode().replace(".", "/") + ".py" for module in _IMPORTED.findall(text)]
+    state = hashlib.sha256(_surroundings())
+    for name, text in sorted(taken.items()):
         state.update(name.encode())
         state.update(text)
-    for library in ("numba", "llvmlite", "numpy"):
-        state.update(f"{library}={version(library)};".encode())
-    state.update(sys.version.encode())
-    state.update(_cpu_model().encode())
     return state.hexdigest()[:16]
 
 
@@ -71,14 +77,59 @@ def user_cache() -> Path:
     return Path(base) / "campuswatch" / "kernels"
 
 
-def cache_directory() -> Path:
-    """The directory to read compiled kernels from: the system's when it fits, else the user's.
+def cache_directory(source: str) -> Path:
+    """Where the kernels of a module are read from: the system's cache when it has them, else the user's.
 
     `CAMPUSWATCH_KERNEL_CACHE` names another base directory (tests, packages).
     """
-    name = digest()
+    name = f"{source.removesuffix('.py').replace('/', '.')}-{digest(source)}"
     base = os.environ.get("CAMPUSWATCH_KERNEL_CACHE")
     if base:
         return Path(base) / name
-    system = _SYSTEM_CACHE / name
+    system = SYSTEM_CACHE / name
     return system if system.is_dir() else user_cache() / name
+
+
+class _Locator:
+    """What Numba asks about the place of one function's compiled code."""
+
+    def __init__(self, source: str, line: int) -> None:
+        self._directory = cache_directory(source)
+        self._stamp = digest(source)
+        self._line = line
+
+    @classmethod
+    def from_function(cls, function: Any, file: str) -> _Locator:
+        source = Path(file).resolve()
+        inside = source.is_relative_to(_ROOT)
+        name = source.relative_to(_ROOT).as_posix() if inside else source.as_posix()
+        return cls(name, function.__code__.co_firstlineno)
+
+    def get_cache_path(self) -> str:
+        return str(self._directory)
+
+    def get_source_stamp(self) -> str:
+        return self._stamp
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    def ensure_cache_path(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+
+
+class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
+    _locator_classes = [_Locator]
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """Numba's cache of one function, in our place; where it cannot be written it is only read."""
+
+    _impl_class = _Implementation
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled, unless the place is not ours to write to."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            self.disable()

@@ -129,7 +129,13 @@ def test_start_refuses_an_environment_that_turns_guards_off(
         assert f"{variable}={value} turns off the guards" in done.stderr.splitlines()[-1]
 
 
-def test_the_cache_in_use_is_that_of_this_source() -> None:
+def test_every_kernel_is_kept_in_the_cache_of_its_source(
+    root: Path, compiled_rooms: list[ModuleType]
+) -> None:
     from wire.kernel_cache import cache_directory
 
-    assert str(cache_directory()) == wire.kernel.numba.config.CACHE_DIR
+    for compiled in KERNELS:
+        file = Path(compiled.py_func.__code__.co_filename)
+        if file.is_relative_to(root / "wire"):
+            source = file.relative_to(root).as_posix()
+            assert compiled._cache.cache_path == str(cache_directory(source))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -32,12 +34,22 @@ def append_line(path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
 
 
-def test_the_digest_is_of_the_content_not_of_the_place(copied: tuple[Path, ModuleType]) -> None:
+def digest_of(module: ModuleType, source: str) -> str:
+    """The digest as a new process would see it."""
+    module.digest.cache_clear()
+    module._text.cache_clear()
+    module._surroundings.cache_clear()
+    found: str = module.digest(source)
+    return found
+
+
+def test_the_digest_is_of_the_content_not_of_the_place(copied: tuple[Path, ModuleType], root: Path) -> None:
     tree, module = copied
-    before = module.digest()
+    before = digest_of(module, "wire/flows/track.py")
     assert len(before) == 16
     os.utime(tree / "wire" / "flows" / "track.py", (1, 1))
-    assert module.digest() == before
+    assert digest_of(module, "wire/flows/track.py") == before
+    assert digest_of(wire.kernel_cache, "wire/flows/track.py") == before
 
 
 @pytest.mark.parametrize(
@@ -46,50 +58,84 @@ def test_the_digest_is_of_the_content_not_of_the_place(copied: tuple[Path, Modul
         "wire/flows/track.py",  # the kernel that the program calls
         "wire/flows/bytes_be.py",  # a callee of a callee
         "wire/flows/records.py",  # a dtype that kernels read
-        "wire/names/strings.py",
         "wire/capture/link_types.py",  # constants of a kernel, in a file without one
         "wire/kernel.py",  # the options that all are compiled with
     ],
 )
-def test_a_change_in_any_kernels_file_changes_the_digest(
+def test_a_change_in_anything_a_kernel_imports_changes_its_digest(
     copied: tuple[Path, ModuleType], source: str
 ) -> None:
     tree, module = copied
-    before = module.digest()
+    before = digest_of(module, "wire/flows/track.py")
     append_line(tree / source)
-    assert module.digest() != before
+    assert digest_of(module, "wire/flows/track.py") != before
 
 
-def test_a_new_kernel_file_changes_the_digest_and_other_files_do_not(copied: tuple[Path, ModuleType]) -> None:
+def test_a_change_elsewhere_leaves_a_kernels_digest(copied: tuple[Path, ModuleType]) -> None:
     tree, module = copied
-    before = module.digest()
-    (tree / "wire" / "flows" / "notes.txt").write_text("@kernel", encoding="utf-8")
-    (tree / "wire" / "flows" / "plain.py").write_text("x = 1\n", encoding="utf-8")
-    assert module.digest() == before
-    (tree / "wire" / "flows" / "another.py").write_text("from wire.kernel import kernel\n", encoding="utf-8")
-    assert module.digest() != before
+    before = digest_of(module, "wire/flows/track.py")
+    append_line(tree / "wire" / "names" / "tls.py")
+    assert digest_of(module, "wire/flows/track.py") == before
 
 
 @pytest.mark.parametrize("what", ["library", "processor"])
 def test_library_versions_and_processor_take_part(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    before = wire.kernel_cache.digest()
+    before = digest_of(wire.kernel_cache, "wire/kernel.py")
     change: Callable[..., str] = lambda *_: "another"  # noqa: E731
     monkeypatch.setattr(wire.kernel_cache, "version" if what == "library" else "_cpu_model", change)
-    assert wire.kernel_cache.digest() != before
+    after = digest_of(wire.kernel_cache, "wire/kernel.py")
+    monkeypatch.undo()
+    assert digest_of(wire.kernel_cache, "wire/kernel.py") == before != after
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    digest = wire.kernel_cache.digest()
+    source = "wire/flows/track.py"
+    name = f"wire.flows.track-{wire.kernel_cache.digest(source)}"
     monkeypatch.setenv("CAMPUSWATCH_KERNEL_CACHE", str(tmp_path / "named"))
-    assert wire.kernel_cache.cache_directory() == tmp_path / "named" / digest
+    assert wire.kernel_cache.cache_directory(source) == tmp_path / "named" / name
 
     monkeypatch.delenv("CAMPUSWATCH_KERNEL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "person"))
     system = tmp_path / "system"
-    monkeypatch.setattr(wire.kernel_cache, "_SYSTEM_CACHE", system)
-    assert wire.kernel_cache.cache_directory() == tmp_path / "person" / "campuswatch" / "kernels" / digest
+    monkeypatch.setattr(wire.kernel_cache, "SYSTEM_CACHE", system)
+    assert wire.kernel_cache.cache_directory(source) == tmp_path / "person" / "campuswatch" / "kernels" / name
 
-    (system / "0123456789abcdef").mkdir(parents=True)  # another version's
-    assert wire.kernel_cache.cache_directory() == tmp_path / "person" / "campuswatch" / "kernels" / digest
-    (system / digest).mkdir()
-    assert wire.kernel_cache.cache_directory() == system / digest
+    (system / "wire.flows.track-0123456789abcdef").mkdir(parents=True)  # another version's
+    assert wire.kernel_cache.cache_directory(source) == tmp_path / "person" / "campuswatch" / "kernels" / name
+    (system / name).mkdir()
+    assert wire.kernel_cache.cache_directory(source) == system / name
+
+
+_ONE_KERNEL = """
+from wire.flows.bytes_be import u16
+import numpy as np
+print(int(u16(np.arange(4, dtype=np.uint8), 1)))
+print(sum(u16.stats.cache_hits.values()), sum(u16.stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_service_reads_a_cache_that_it_cannot_write(root: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        parent.chmod(0o755)
+    place = tmp_path / "kernels"
+
+    def run(user: int | None) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", _ONE_KERNEL],
+            env={"CAMPUSWATCH_KERNEL_CACHE": str(place), "PYTHONPATH": str(root), "HOME": "/nonexistent"},
+            user=user,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    place.mkdir(mode=0o755)
+    assert run(None) == ["258", "0", "1"]
+    kept = sorted(path.name for path in place.rglob("*"))
+    assert run(65_534) == ["258", "1", "0"]
+    assert sorted(path.name for path in place.rglob("*")) == kept
