@@ -42,3 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         tell(f"internal error: {type(error).__name__}: {told}; CAMPUSWATCH_TRACEBACK=1 tells more")
         code = INTERNAL
     return code
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
@@ -118,11 +118,11 @@ class _Locator:
         self._directory.mkdir(parents=True, exist_ok=True)
 
 
-class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
-    _locator_classes = [_Locator]
+class _Implementation(CompileResultCacheImpl):
+    _locator_classes: ClassVar[list[type[object]]] = [_Locator]
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class KernelCache(FunctionCache):
     """Numba's cache of one function, in our place; where it cannot be written it is only read."""
 
     _impl_class = _Implementation

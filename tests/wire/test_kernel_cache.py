@@ -58,7 +58,6 @@ def test_the_digest_is_of_the_content_not_of_the_place(copied: tuple[Path, Modul
         "wire/flows/track.py",  # the kernel that the program calls
         "wire/flows/bytes_be.py",  # a callee of a callee
         "wire/flows/records.py",  # a dtype that kernels read
-        "wire/capture/link_types.py",  # constants of a kernel, in a file without one
         "wire/kernel.py",  # the options that all are compiled with
     ],
 )
