@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tests.captures.replayed import Replayed, replay
+from tests.wire.flows.test_counters_nfstream import EXPLAINED
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "pcaps"
@@ -180,7 +181,25 @@ def render() -> str:
                 f"| {file} | {_WORDS[quantity]} | {_cell(one.get('theirs'))} | {_cell(one.get('ours'))} "
                 f"| {one['right']} | {' '.join(one['why'].split())} |"
             )
+    lines += _against_nfstream()
     return "\n".join(lines) + "\n"
+
+
+def _against_nfstream() -> list[str]:
+    """The differences that tests/wire/flows/test_counters_nfstream.py holds."""
+    lines = [
+        "",
+        "## Counters against nfstream",
+        "",
+        "Packets, bytes and statistics of every flow of the same captures, with the same timeouts. Keys only",
+        "we have, only nfstream has, with another number of flows, and flows with other counters:",
+        "",
+        "| capture | ours only | theirs only | other number | other counters | why |",
+        "|---|---|---|---|---|---|",
+    ]
+    for capture, (ours, theirs, number, counters, why) in sorted(EXPLAINED.items()):
+        lines.append(f"| {capture} | {ours} | {theirs} | {number} | {counters} | {why} |")
+    return lines
 
 
 def main() -> None:
