@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv6Address
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.campus_networks import Network
 from wire.flows.records import IPV4_MAPPED
 
-Network = IPv4Network | IPv6Network
-
-#: RFC 1918, RFC 6598 (carrier NAT) and RFC 4193 (IPv6 unique local).
-DEFAULT_NETWORKS: tuple[Network, ...] = tuple(
-    ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
 _MASK64 = (1 << 64) - 1
 
 

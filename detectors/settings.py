@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detectors.campus_networks import DEFAULT_NETWORKS, Network
 from detectors.forest.isolation import ForestSettings
-from detectors.networks import DEFAULT_NETWORKS, Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from detectors.networks import DEFAULT_NETWORKS
+from detectors.campus_networks import DEFAULT_NETWORKS
 from monitor.shipped import shipped
 
 
@@ -23,10 +23,41 @@ def _network(value: object) -> IPv4Network | IPv6Network:
 _Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 _Seconds = Annotated[float, Field(ge=1, le=86_400)]
+_Cpu = Annotated[int, Field(ge=0, le=1_023)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Capture(_Section):
+    """Where packets come from while `run` runs on interfaces. A change needs a restart."""
+
+    interfaces: tuple[str, ...] = Field((), max_length=16)  # `run -i` names them, too
+    workers: int = Field(1, ge=1, le=64)  # processes that share the packets of each interface
+    cpus: tuple[_Cpu, ...] = Field((), max_length=1_024)  # worker i is pinned to the i-th; none: not pinned
+    ring_mib: int | None = Field(None, ge=4, le=16_384)  # of each worker and interface; by memory without
+    block_kib: int = Field(1_024, ge=64, le=16_384)
+    block_timeout_ms: int = Field(100, ge=10, le=1_000)  # a block that is not full is handed over then
+    promiscuous: bool = True
+    filter: str | None = Field(None, min_length=1, max_length=4_096)  # in tcpdump's language
+
+
+class State(_Section):
+    """What survives a restart, and where."""
+
+    directory: Path | None = None  # $STATE_DIRECTORY or /var/lib/campuswatch without one
+    runtime_directory: Path | None = None  # $RUNTIME_DIRECTORY or /run/campuswatch without one
+    checkpoint_seconds: float = Field(10, ge=1, le=10)  # a crash loses no more than this
+    drain_seconds: float = Field(10, ge=1, le=300)  # the bound of a stop
+
+
+class History(_Section):
+    """The flow history: a Parquet file an hour."""
+
+    enabled: bool = True
+    retention_days: int = Field(30, ge=1, le=3_650)
+    max_gib: float = Field(20, gt=0, le=65_536)  # the oldest files go first
 
 
 class Campus(_Section):
@@ -107,9 +138,12 @@ class Config(_Section):
     """The whole configuration."""
 
     campus: Campus = Campus()
+    capture: Capture = Capture()
     flows: Flows = Flows()
     names: Names = Names()
     anomaly: Anomaly = Anomaly()
     privacy: Privacy = Privacy()
     metrics: Metrics = Metrics()
+    state: State = State()
+    history: History = History()
     catalogue: CatalogueFiles = Field(default_factory=CatalogueFiles)

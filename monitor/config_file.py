@@ -126,6 +126,12 @@ def _anchored(config: Config, folder: Path) -> Config:
         update={
             "anomaly": config.anomaly.model_copy(update={"model_file": absolute(config.anomaly.model_file)}),
             "privacy": config.privacy.model_copy(update={"key_file": absolute(config.privacy.key_file)}),
+            "state": config.state.model_copy(
+                update={
+                    "directory": absolute(config.state.directory),
+                    "runtime_directory": absolute(config.state.runtime_directory),
+                }
+            ),
             "catalogue": config.catalogue.model_copy(
                 update={"paths": tuple(folder / path for path in config.catalogue.paths)}
             ),
