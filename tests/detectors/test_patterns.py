@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.host_rows import rows_of_hosts
-from detectors.networks import DEFAULT_NETWORKS, Networks
+from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.rules.patterns.beacon import BEACON
 from detectors.rules.patterns.pattern import Watch

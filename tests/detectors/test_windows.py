@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.host_rows import AS_CLIENT, rows_of_clients, rows_of_hosts
-from detectors.networks import DEFAULT_NETWORKS, Networks, is_group
+from detectors.networks import Networks, is_group
 from detectors.window_features import DNS_PORTS, FEATURE_NAMES, SMALL_FLOW_PACKETS, summarise
 from detectors.windows import HostWindows
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.networks import DEFAULT_NETWORKS, Networks
+from detectors.campus_networks import DEFAULT_NETWORKS
+from detectors.networks import Networks
 from sinks.records.addresses import address_column, address_texts, distinct_pairs
 from sinks.records.pseudonyms import PrivacyKeyError, Pseudonyms, read_key
 

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.catalogue.categories import CATEGORIES
-from detectors.networks import DEFAULT_NETWORKS, Networks
+from detectors.networks import Networks
 from sinks.records.flow_columns import FlowColumns, FlowRows, joined, protocol_list
 from sinks.records.flow_order import FlowOrder
 from sinks.records.flows import FlowRecords
