@@ -1,0 +1,1 @@
+"""Which third parties ride along with which app, and how sure that is (docs/embedding.md)."""
