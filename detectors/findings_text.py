@@ -23,6 +23,10 @@ PATTERNS = {
     "flood": ("洪泛", "a flood"),
     "dns-tunnel": ("DNS 隧道", "a DNS tunnel"),
     "icmp-tunnel": ("ICMP 隧道", "an ICMP tunnel"),
+    "dga": ("算法生成域名", "look-ups of generated names"),
+    "exfiltration": ("大量外传数据", "exfiltration of data"),
+    "lateral-movement": ("横向移动", "lateral movement"),
+    "worm": ("蠕虫式传播", "spreading as a worm does"),
     "beacon": ("定时回连（信标）", "a beacon (regular call-backs)"),
 }
 

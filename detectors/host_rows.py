@@ -35,6 +35,7 @@ HOST_ROW = np.dtype(
         ("role", "u1"),  # AS_CLIENT | AS_SERVER
         ("category", "u1"),
         ("named", "u1"),
+        ("peer_internal", "u1"),  # 1: the peer is an address of the campus's networks
         ("group", "u1"),  # 1: the server is a multicast or broadcast address
         ("opened", "u1"),
         ("failed", "u1"),  # 1: opened to one address, and refused or never answered
@@ -61,17 +62,19 @@ def rows_of_hosts(
     deltas: NDArray[np.void], verdicts: Verdicts, networks: Networks
 ) -> NDArray[np.void]:
     """A HOST_ROW for each end of a delta that lies in the networks and has spoken."""
-    client = networks.contain(deltas["client_hi"], deltas["client_lo"]) & _moved(deltas)
-    server = networks.contain(deltas["server_hi"], deltas["server_lo"]) & _moved(deltas)
-    server &= deltas["answered"] == 1
-    return np.concatenate(
-        [_rows(deltas, verdicts, client, AS_CLIENT), _rows(deltas, verdicts, server, AS_SERVER)]
+    client = networks.contain(deltas["client_hi"], deltas["client_lo"])
+    server = networks.contain(deltas["server_hi"], deltas["server_lo"])
+    moved = _moved(deltas)
+    sides = (
+        _rows(deltas, verdicts, client & moved, AS_CLIENT, server),
+        _rows(deltas, verdicts, server & moved & (deltas["answered"] == 1), AS_SERVER, client),
     )
+    return np.concatenate(sides)
 
 
 def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts) -> NDArray[np.void]:
     """A HOST_ROW for every client: for a replay in which no address is the campus's own."""
-    return _rows(deltas, verdicts, _moved(deltas), AS_CLIENT)
+    return _rows(deltas, verdicts, _moved(deltas), AS_CLIENT, np.zeros(len(deltas), np.bool_))
 
 
 def _moved(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -80,7 +83,11 @@ def _moved(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 def _rows(
-    deltas: NDArray[np.void], verdicts: Verdicts, chosen: NDArray[np.bool_], role: int
+    deltas: NDArray[np.void],
+    verdicts: Verdicts,
+    chosen: NDArray[np.bool_],
+    role: int,
+    peer_internal: NDArray[np.bool_],
 ) -> NDArray[np.void]:
     at = np.flatnonzero(chosen)
     picked = deltas if len(at) == len(deltas) else deltas[at]
@@ -100,6 +107,7 @@ def _rows(
     rows["flags_client"] = picked["flags_c2s"]
     rows["flags_server"] = picked["flags_s2c"]
     rows["role"] = role
+    rows["peer_internal"] = peer_internal[at]
     rows["category"] = verdicts.category[at]
     rows["named"] = verdicts.named[at]
     rows["dns_queries"] = verdicts.dns_queries[at]

@@ -16,6 +16,7 @@ from detectors.forest.model_file import load
 from detectors.forest.scorers import Collector, ModelScorer, ReplayScorer, Scorer
 from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
+from detectors.nxdomain_rows import MissingNames
 from detectors.open_rows import rows_of_opens
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack
@@ -50,6 +51,7 @@ class Detectors:
         self._networks = Networks(settings.networks)
         self._dns_counts = DnsCounts()
         self._long_names = LongNames(strings)
+        self._missing_names = MissingNames(strings)
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
@@ -75,8 +77,8 @@ class Detectors:
         verdicts = Verdicts(category, facts["name"] >= 0, dns.queries, dns.nxdomain)
         self._hosts.add("host", rows_of_hosts(deltas, verdicts, self._networks))
         if len(dns.names):
-            rows = self._long_names.rows(deltas, dns.of_delta, dns.names)
-            self._add("dns", rows)
+            self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
+            self._add("nx", self._missing_names.rows(deltas, dns))
         self._decide_who_is_host(deltas)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))

@@ -12,7 +12,7 @@ from detectors.forest.scorers import Scorer
 from detectors.rules.anomalous_host import ForestSigns, findings
 from detectors.rules.episodes import Episodes
 from detectors.rules.patterns.pattern import Pattern, Watch
-from detectors.rules.patterns.watches import OF_DNS_ROWS, OF_HOST_ROWS, OF_OPEN_ROWS
+from detectors.rules.patterns.watches import OF_DNS_ROWS, OF_HOST_ROWS, OF_NX_ROWS, OF_OPEN_ROWS
 from detectors.rules.signal import Signal
 from detectors.window_features import WINDOW, summarise
 from detectors.windows import HostWindows
@@ -32,11 +32,12 @@ class HostTrack:
         self.lanes = {
             "host": _Lane(OF_HOST_ROWS, max_open_rows),
             "dns": _Lane(OF_DNS_ROWS, max_open_rows),
+            "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
         }
 
     def add(self, lane: str, rows: NDArray[np.void]) -> None:
-        """Take rows of a lane: `host` HOST_ROW, `dns` DNS_ROW, `open` OPEN_ROW."""
+        """Take rows of a lane: `host` HOST_ROW, `dns` DNS_ROW, `nx` NX_ROW, `open` OPEN_ROW."""
         if len(rows):
             self.lanes[lane].windows.add(rows)
 

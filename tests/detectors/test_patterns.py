@@ -54,6 +54,13 @@ PING: Flow = {
     "bytes_c2s": 2450, "bytes_s2c": 2450,
 }  # fmt: skip
 
+UPLOAD: Flow = {"server": "9.8.7.6", "opened": 1, "bytes_s2c": 200_000}
+WEB_TRY: Flow = {
+    "server": "10.0.0.9", "server_port": 80, "flags_c2s": 0x1B, "flags_s2c": 0x1B,
+    "payload_bytes_c2s": 312, "payload_bytes_s2c": 1804,
+}  # fmt: skip
+ANSWERS: Flow = {"protocol": UDP, "server_port": 123, "packets_c2s": 0, "bytes_c2s": 0, "established": 0}
+
 FIRE = {
     "scan-vertical": [scan(ports=range(1, 21))],
     "scan-vertical, refused": [scan(ports=range(1, 21), answered=1, packets_s2c=1, flags_s2c=0x14)],
@@ -67,6 +74,20 @@ FIRE = {
     "flood, of datagrams": [scan(protocol=UDP, packets_c2s=60_000)],
     "flood, of pings": [[{**PING, "packets_c2s": 6000, "packets_s2c": 6000}]],
     "icmp-tunnel": [[{**PING, "bytes_s2c": 25_000}]],
+    "lateral-movement": [[{"server": f"10.7.0.{h}", "server_port": 445} for h in range(10)]],
+    "exfiltration": [[{**UPLOAD, "bytes_c2s": 30 << 20}], [{**UPLOAD, "bytes_c2s": 30 << 20}]],
+    "brute-force, of a web login": [[WEB_TRY] * 40, [WEB_TRY] * 40],
+    "flood, amplified": [
+        [{**ANSWERS, "server": f"9.9.9.{h}", "packets_s2c": 400, "bytes_s2c": 190_000} for h in range(20)]
+    ],
+}
+
+#: Loud forms that are two things at once.
+FIRE_TOGETHER: dict[str, tuple[set[str], list[list[Flow]]]] = {
+    "a scan that aims anywhere": (
+        {"worm", "scan-horizontal"},
+        [[{"server": f"{net}.{net}.3.4", "server_port": 445, **SILENT} for net in range(11, 140)]],
+    ),
 }
 
 SILENT_CASES = {
@@ -91,6 +112,22 @@ SILENT_CASES = {
     "answers to a spoofed flood": [
         [{"client": f"9.9.{h % 200}.{h // 200}", "server": "10.0.0.1", "established": 0} for h in range(400)]
     ],
+    "seven servers that are administered": [
+        [{"server": f"10.7.0.{h}", "server_port": 22} for h in range(7)]
+    ],
+    "many web servers inside": [[{"server": f"10.7.0.{h}", "server_port": 443} for h in range(60)]],
+    "remote desktops outside": [[{"server": f"9.7.0.{h}", "server_port": 3389} for h in range(20)]],
+    "a large download": [[{**UPLOAD, "bytes_c2s": 5 << 20, "bytes_s2c": 900 << 20}]],
+    "a large upload inside": [[{**UPLOAD, "server": "10.0.0.7", "bytes_c2s": 300 << 20}]],
+    "an upload of forty megabytes": [[{**UPLOAD, "bytes_c2s": 40 << 20}]],
+    "pages of a web site": [
+        [{**WEB_TRY, "payload_bytes_c2s": 300 + 7 * at % 90, "payload_bytes_s2c": 900 * at}
+         for at in range(1, 90)]
+    ],
+    "a resolver that answers much": [
+        [{**ANSWERS, "server": "9.9.9.9", "server_port": 53, "packets_c2s": 5000, "packets_s2c": 5000,
+          "bytes_c2s": 400_000, "bytes_s2c": 900_000, "answered": 1}]
+    ],
     "a silent minute": [[], []],
 }  # fmt: skip
 
@@ -113,10 +150,34 @@ def test_the_target_of_a_flood_is_told() -> None:
     assert patterns(flood) == {("flood", 7)}
 
 
+@pytest.mark.parametrize("case", FIRE_TOGETHER)
+def test_fires_as_several(case: str) -> None:
+    names, minutes = FIRE_TOGETHER[case]
+    assert patterns(*minutes) == {(name, 1) for name in names}
+
+
+def test_a_scan_that_spreads_is_a_worm_on_both_hosts() -> None:
+    def scans(client: str, net: int) -> list[Flow]:
+        vain = [{"server": f"10.{net}.0.{h}", "server_port": 445, **SILENT} for h in range(30)]
+        return [{"client": client, **flow} for flow in vain]
+
+    reached: Flow = {"client": "10.0.0.1", "server": "10.0.0.2", "server_port": 445}
+    spread = [[*scans("10.0.0.1", 5), reached], scans("10.0.0.2", 6)]
+    assert {each for each in patterns(*spread) if each[0] == "worm"} == {("worm", 1), ("worm", 2)}
+    apart = [scans("10.0.0.1", 5), scans("10.0.0.2", 6)]
+    assert {name for name, _ in patterns(*apart)} == {"scan-horizontal"}
+
+
+def test_the_target_of_login_attempts_in_one_network_is_no_worm() -> None:
+    addresses = [f"10.9.{h // 200}.{h % 200}" for h in range(300)]
+    neighbours = [[{"server": address, "server_port": 445, **SILENT} for address in addresses]]
+    assert patterns(*neighbours) == {("scan-horizontal", 1)}
+
+
 def test_the_closed_set() -> None:
     assert PATTERN_NAMES == (
-        "address-sweep", "beacon", "brute-force", "dns-tunnel", "flood", "icmp-tunnel", "scan-horizontal",
-        "scan-vertical",
+        "address-sweep", "beacon", "brute-force", "dga", "dns-tunnel", "exfiltration", "flood", "icmp-tunnel",
+        "lateral-movement", "scan-horizontal", "scan-vertical", "worm",
     )  # fmt: skip
 
 

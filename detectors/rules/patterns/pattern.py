@@ -35,7 +35,7 @@ class Span:
     def __init__(self, pattern: str, rows: NDArray[np.void], end_ns: NDArray[np.int64]) -> None:
         self.pattern = pattern
         self.rows = rows
-        self._end_ns = end_ns
+        self.end_ns = end_ns
         self.peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
         host, _ = address_ids(rows["host_hi"], rows["host_lo"])
         _, end = np.unique(end_ns, return_inverse=True)
@@ -57,7 +57,7 @@ class Span:
         return Signal(
             host=(int(rows["host_hi"][0]), int(rows["host_lo"][0])),
             start_ns=int(rows["window_start_ns"].min()),
-            minute_ns=int(self._end_ns[rows_at[0]]),
+            minute_ns=int(self.end_ns[rows_at[0]]),
             confidence=strength,
             pattern=self.pattern,
             figures={name: float(value) for name, value in figures.items()},
