@@ -134,6 +134,14 @@ class CatalogueFiles(_Section):
     )
 
 
+class RegisterFiles(_Section):
+    """What standing apps have: nothing is known without lists that are named here."""
+
+    store: Path | None = None  # the folder that `register import` fills
+    files: tuple[Path, ...] = Field((), max_length=256)  # further lists: YAML of lists, CSV or XLSX
+    schools: tuple[str, ...] = Field((), max_length=16)  # the names that this school has in lists
+
+
 class Config(_Section):
     """The whole configuration."""
 
@@ -147,3 +155,4 @@ class Config(_Section):
     state: State = State()
     history: History = History()
     catalogue: CatalogueFiles = Field(default_factory=CatalogueFiles)
+    registers: RegisterFiles = RegisterFiles()

@@ -135,5 +135,11 @@ def _anchored(config: Config, folder: Path) -> Config:
             "catalogue": config.catalogue.model_copy(
                 update={"paths": tuple(folder / path for path in config.catalogue.paths)}
             ),
+            "registers": config.registers.model_copy(
+                update={
+                    "store": absolute(config.registers.store),
+                    "files": tuple(folder / path for path in config.registers.files),
+                }
+            ),
         }
     )

@@ -44,13 +44,22 @@ def _code_of(error: Exception) -> int | None:
     """The exit code of an error that the user can mend. Imports late: most runs have none."""
     from detectors.catalogue.schema import CatalogueError
     from detectors.forest.model_file import ModelFileError
+    from detectors.register.errors import RegisterError
     from monitor.config_file import ConfigError
     from sinks.records.folder import OutputError
     from sinks.records.pseudonyms import PrivacyKeyError
     from wire.capture.errors import CaptureError
     from wire.kernel_guard import UnsafeEnvironment
 
-    mendable = (CatalogueError, ConfigError, ModelFileError, OutputError, PrivacyKeyError, UnsafeEnvironment)
+    mendable = (
+        CatalogueError,
+        ConfigError,
+        ModelFileError,
+        OutputError,
+        PrivacyKeyError,
+        RegisterError,
+        UnsafeEnvironment,
+    )
     if isinstance(error, CaptureError):
         return CUT_OFF
     return USAGE if isinstance(error, mendable) else None

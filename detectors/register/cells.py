@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def day_of(cell: Cell, end: bool = False) -> date | None:
     if isinstance(cell, date):
         return _checked(cell)
     text = text_of(cell)
-    if isinstance(cell, int | float) and not isinstance(cell, bool) and int(cell) in _SERIALS:
+    if isinstance(cell, int | float) and math.isfinite(cell) and int(cell) in _SERIALS:
         return _EXCEL_EPOCH + timedelta(days=int(cell))
     if end and text in _OPEN:
         return None

@@ -11,7 +11,6 @@ from detectors.register.lists import RegisterList, Told
 from detectors.register.table import read_table
 from detectors.register.xlsx_file import read_xlsx
 
-_MAX_DIGESTED_BYTES = 64 << 20
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MACROS = (".xlsm", ".xltm", ".xlsb", ".xlam")
 
@@ -24,7 +23,7 @@ def read_list(path: Path, told: Told) -> RegisterList:
         with path.open("rb") as file:
             start = file.read(4)
             file.seek(0)
-            digest = hashlib.sha256(file.read(_MAX_DIGESTED_BYTES)).hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise RegisterError([f"{path}:0: cannot be read: {error.strerror or error}"]) from None
     is_workbook = start in (_ZIP, _OLE) or path.suffix.lower() in (".xlsx", ".xls")

@@ -68,7 +68,7 @@ class Register:
         bindings: Mapping[str, str] | None = None,
         schools: Sequence[str] = (),
     ) -> None:
-        self.lists = tuple(lists)
+        self.lists = tuple(dict.fromkeys(lists))  # a list that two paths hold stands once
         self._schools = frozenset(schools)
         self._complete = {id(each) for each in self.lists if self._is_complete(each)}
         matcher = Matcher(catalogue, bindings or {})

@@ -90,7 +90,7 @@ class _Reader:
             return None
         before = len(self.errors)
         name = self._text(row, "name")
-        filings = tuple(filing_number(each) for each in _split(self._text(row, "filing")))
+        filings = tuple(filing_number(each) for each in _split_phrases(self._text(row, "filing")))
         service = self._text(row, "service")
         hosts = tuple(self._hosts(row))
         if not (name or filings or hosts or service):
@@ -184,9 +184,9 @@ class _Reader:
             except ValueError as error:
                 self._wrong(row, f"`{COLUMN_NAMES['until'][0]}`: {error}, or 长期")
         first = first or self.whole.first
-        if first is None:
+        if first is None and is_empty(self.columns.value(row.cells, "from")):
             self._wrong(row, "from what day? fill in a date column such as 备案日期, or say --from DATE")
-        elif last is not None and last < first:
+        elif first is not None and last is not None and last < first:
             self._wrong(row, f"ends on {last}, before it begins on {first}; correct one of them")
         return Period(first, last)
 

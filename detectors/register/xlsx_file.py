@@ -162,9 +162,13 @@ def _rows(path: Path, sheet: Any, merges: list[tuple[int, int, int, int]]) -> li
     errors: list[str] = []
     down = _Downwards(merges)
     widest = {"max_row": _SHEET_ROWS, "max_col": MAX_COLUMNS + 1}
+    blank: object = None  # openpyxl gives one tuple for all rows that a gap leaves out, up to a million
     for number, cells in enumerate(sheet.iter_rows(**widest), 1):
+        if cells is blank:
+            continue
         values: list[Cell] = [_value(cell) for cell in cells]
         if all(value is None for value in values):
+            blank = cells
             continue
         if number > MAX_ROWS or (len(values) > MAX_COLUMNS and values[MAX_COLUMNS] is not None):
             errors.append(
