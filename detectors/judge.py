@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,18 +17,10 @@ from detectors.networks import Networks
 from detectors.nxdomain_rows import MissingNames
 from detectors.open_rows import rows_of_opens
 from detectors.settings import DetectorSettings
-from detectors.track import HostTrack
+from detectors.track import HostTrack, Judged
 from wire.names.strings import StringTable
 
 _SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Windows (WINDOW) and findings that are decided; a window comes out once."""
-
-    windows: NDArray[np.void]
-    findings: list[Finding]
 
 
 class Detectors:
@@ -90,22 +80,21 @@ class Detectors:
     def advance(self, clock_ns: int) -> Judged:
         """Close the minutes that are over by the event clock, after the configured grace."""
         before_ns = clock_ns - self._settings.grace_seconds * _SECOND_NS
-        windows, findings = self._hosts.advance(before_ns)
         if self._clients is not None:
-            judged = Judged(*self._clients.advance(before_ns))
-            if len(judged.windows) or judged.findings:
+            judged = self._clients.advance(before_ns)
+            if len(judged.windows) or judged.findings or judged.updates:
                 self._of_clients.append(judged)
-        return Judged(windows, findings)
+        return self._hosts.advance(before_ns)
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
         track = self._hosts if self._clients is None else self._clients
-        left = [*self._of_clients, Judged(*track.finish())]
+        left = [*self._of_clients, track.finish()]
         self._of_clients = []
-        findings = [finding for judged in left for finding in judged.findings]
         return Judged(
             np.concatenate([judged.windows for judged in left]),
-            sorted(findings, key=lambda each: (each.start_ns, each.subject.value)),
+            _in_order([finding for judged in left for finding in judged.findings]),
+            _in_order([finding for judged in left for finding in judged.updates]),
         )
 
     @property
@@ -151,3 +140,7 @@ class Detectors:
         if settings.learn_from_replay:
             return ReplayScorer(settings.forest, settings.max_held_windows)
         return Collector()
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda each: (each.start_ns, each.subject.value))

@@ -22,8 +22,9 @@ class DetectorSettings:
     clients_may_be_hosts: bool = True
     #: Findings of the forest that the operator accepts by chance in a day.
     accepted_false_alerts_per_day: float = 1.0
-    #: A minute closes this long after its end, for flows that come late.
-    grace_seconds: int = 60
+    #: A minute closes this long after its end, for packets that come late: a tap reorders by
+    #: milliseconds, captures that were merged by seconds.
+    grace_seconds: int = 15
     model_file: Path | None = None
     #: Without a model file: learn from the first half of the replay. False, as in live running:
     #: windows are collected and not scored.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,25 @@ from numpy.typing import NDArray
 from detectors.findings import Finding, Origin
 from detectors.forest.scorers import Scorer
 from detectors.rules.anomalous_host import ForestSigns, findings
-from detectors.rules.episodes import Episodes
+from detectors.rules.episodes import Due, Episodes
 from detectors.rules.patterns.pattern import Pattern, Watch
 from detectors.rules.patterns.watches import OF_DNS_ROWS, OF_HOST_ROWS, OF_NX_ROWS, OF_OPEN_ROWS
 from detectors.rules.signal import Signal
 from detectors.window_features import WINDOW, summarise
 from detectors.windows import HostWindows
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is decided: a window (WINDOW) comes out once, and so does a finding.
+
+    A finding is told as soon as its episode shows; `updates` holds it again, under the same id,
+    when the episode is over and had grown meanwhile.
+    """
+
+    windows: NDArray[np.void]
+    findings: list[Finding] = field(default_factory=list)
+    updates: list[Finding] = field(default_factory=list)
 
 
 class HostTrack:
@@ -41,20 +55,19 @@ class HostTrack:
         if len(rows):
             self.lanes[lane].windows.add(rows)
 
-    def advance(self, before_ns: int) -> tuple[NDArray[np.void], list[Finding]]:
-        """Close the minutes that end by `before_ns`; windows and findings that are decided by now."""
+    def advance(self, before_ns: int) -> Judged:
+        """Close the minutes that end by `before_ns`; what is decided by now."""
         windows = self._close({name: lane.windows.close(before_ns) for name, lane in self.lanes.items()})
         if self._scorer.holds:
-            return windows, []
-        return windows, findings(self._episodes.due(before_ns), self._origin, self._scorer.model)
+            return Judged(windows)
+        return self._judged(windows, self._episodes.due(before_ns))
 
-    def finish(self) -> tuple[NDArray[np.void], list[Finding]]:
-        """Close everything; the windows and findings that are left."""
+    def finish(self) -> Judged:
+        """Close everything; what is left."""
         early = self._close({name: lane.windows.finish() for name, lane in self.lanes.items()})
         late = self._scorer.finish()
         self._episodes.add(self._held + self._forest_signs.take(late))
-        left = findings(self._episodes.finish(), self._origin, self._scorer.model)
-        return np.concatenate([early, late]), left
+        return self._judged(np.concatenate([early, late]), self._episodes.finish())
 
     @property
     def counters(self) -> dict[str, int]:
@@ -66,6 +79,10 @@ class HostTrack:
             "pattern_rows_shed": sum(watch.shed for lane in lanes for watch in lane.watches),
             "windows_shed": self._scorer.shed,
         }
+
+    def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
+        told = (findings(each, self._origin, self._scorer.model) for each in (due.new, due.grown))
+        return Judged(windows, *told)
 
     def _close(self, closed: dict[str, NDArray[np.void] | None]) -> NDArray[np.void]:
         """Judge the rows of closed minutes; the windows that the scorer lets go."""

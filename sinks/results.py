@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import Finding
-from detectors.judge import Judged
+from detectors.track import Judged
 from sinks.metrics.exposition import Exposition
 from sinks.records.findings import FindingRecords
 from sinks.records.flow_columns import FlowColumns, FlowRows
@@ -41,6 +41,7 @@ class Results:
         self.tally = Tally(services)
         self.exposition = Exposition(services, version)
         self.findings: list[Finding] = []
+        self._place: dict[str, int] = {}
         self.pseudonyms = pseudonyms
         self._folder = folder
         self._windows: list[NDArray[np.void]] = []
@@ -72,7 +73,13 @@ class Results:
         self.tally.add_findings(judged.findings)
         scores = judged.windows["score"]
         self.exposition.observe_scores(scores[~np.isnan(scores)].tolist())
-        self.findings.extend(judged.findings)
+        for finding in judged.findings:
+            self._place[finding.id] = len(self.findings)
+            self.findings.append(finding)
+        for finding in judged.updates:
+            place = self._place[finding.id]
+            self.tally.add_patterns(set(finding.patterns) - set(self.findings[place].patterns))
+            self.findings[place] = finding
         if self._folder is not None and len(judged.windows):
             self._windows.append(judged.windows)
 
@@ -88,7 +95,7 @@ class Results:
                 self._closing.result()
             write_windows(folder.file(WINDOWS), self._windows, self.pseudonyms)
             records = FindingRecords(folder.file(FINDINGS), self.pseudonyms)
-            for finding in self.findings:
+            for finding in sorted(self.findings, key=lambda each: (each.start_ns, each.subject.value)):
                 records.write(finding)
             records.close()
             folder.file(METRICS).write_bytes(self.exposition.text())

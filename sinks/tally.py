@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +75,12 @@ class Tally:
         """Count findings by rule and by pattern."""
         for finding in findings:
             self.rules[finding.rule] += 1
-            for pattern in finding.patterns:
-                self.patterns[pattern] += 1
+            self.add_patterns(finding.patterns)
+
+    def add_patterns(self, patterns: Iterable[str]) -> None:
+        """Count the patterns that a finding shows."""
+        for pattern in patterns:
+            self.patterns[pattern] += 1
 
     @property
     def flows(self) -> int:

@@ -8,7 +8,6 @@ from detectors.rules.signal import Address, Signal
 from detectors.window_features import MINUTE_NS
 
 GAP_NS = 5 * MINUTE_NS
-ANNOUNCE_NS = 5 * MINUTE_NS
 
 
 @dataclass(slots=True)
@@ -23,11 +22,13 @@ class Episode:
     last_ns: int
     strongest: dict[str | None, Signal] = field(default_factory=dict)
     minutes: dict[str | None, int] = field(default_factory=dict)
-    announced: bool = False
+    told: bool = False
+    grown: bool = False  # since it was told
 
     def add(self, signal: Signal) -> None:
         """Take a sign that is no earlier than the last."""
-        self.start_ns = min(self.start_ns, signal.start_ns)
+        self.grown = self.told
+        self.start_ns = self.start_ns if self.told else min(self.start_ns, signal.start_ns)
         self.last_ns = max(self.last_ns, signal.minute_ns)
         self.minutes[signal.pattern] = self.minutes.get(signal.pattern, 0) + 1
         best = self.strongest.get(signal.pattern)
@@ -38,6 +39,14 @@ class Episode:
 def _strength(signal: Signal) -> tuple[float, float, float]:
     score = 0.0 if signal.window is None else float(signal.window["score"])
     return -(signal.p_value or 0.0), signal.confidence, score
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Episodes to tell, by start, then host: for the first time, and again at their end."""
+
+    new: list[Episode]
+    grown: list[Episode]
 
 
 class Episodes:
@@ -61,23 +70,29 @@ class Episodes:
                 self._open[signal.host] = episode
             episode.add(signal)
 
-    def due(self, before_ns: int) -> list[Episode]:
-        """Episodes that ended before a time, and those that go on and were not yet announced.
-
-        A long episode comes out twice: when it has lasted ANNOUNCE_NS, and when it is over.
-        """
+    def due(self, before_ns: int) -> Due:
+        """Episodes not told yet, and told ones that ended before a time and had grown meanwhile."""
         for host, episode in list(self._open.items()):
             if episode.last_ns + GAP_NS < before_ns:
                 self._over.append(self._open.pop(host))
-        ready, self._over = self._over, []
-        for episode in self._open.values():
-            if not episode.announced and episode.start_ns + ANNOUNCE_NS < before_ns:
-                episode.announced = True
-                ready.append(episode)
-        return sorted(ready, key=lambda each: (each.start_ns, each.host))
+        return self._take([each for each in self._open.values() if not each.told])
 
-    def finish(self) -> list[Episode]:
+    def finish(self) -> Due:
         """All that are left."""
-        left = [*self._over, *self._open.values()]
-        self._over, self._open = [], {}
-        return sorted(left, key=lambda each: (each.start_ns, each.host))
+        self._over.extend(self._open.values())
+        self._open = {}
+        return self._take([])
+
+    def _take(self, begun: list[Episode]) -> Due:
+        over, self._over = self._over, []
+        due = Due(
+            _in_order([each for each in (*over, *begun) if not each.told]),
+            _in_order([each for each in over if each.told and each.grown]),
+        )
+        for episode in (*over, *begun):
+            episode.told = True
+        return due
+
+
+def _in_order(episodes: list[Episode]) -> list[Episode]:
+    return sorted(episodes, key=lambda each: (each.start_ns, each.host))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from detectors.findings import Finding, Origin, Subject, rfc3339
 from detectors.findings_text import FEATURE_WORDS, LIMITS, PATTERNS
 from detectors.rules.anomalous_host import findings
-from detectors.rules.episodes import Episodes
+from detectors.rules.episodes import Due, Episodes
 from detectors.rules.patterns.watches import PATTERN_NAMES
 from detectors.rules.signal import Signal, confidence
 from detectors.window_features import FEATURE_NAMES, MINUTE_NS
@@ -28,40 +29,63 @@ def test_signs_that_follow_one_another_are_one_episode() -> None:
     episodes.add(
         [sign(0), sign(3), sign(3, "beacon", strength=0.9), sign(20), sign(1, host=pair("10.0.0.2"))]
     )
-    over = episodes.due(60 * MINUTE_NS)
+    over = episodes.due(60 * MINUTE_NS).new
     assert [(e.host[1] & 255, e.start_ns // MINUTE_NS, e.last_ns // MINUTE_NS) for e in over] == [
         (1, 0, 3),
         (2, 1, 1),
         (1, 20, 20),
     ]
     assert over[0].minutes == {"flood": 2, "beacon": 1}
-    assert episodes.finish() == []
+    assert episodes.finish() == Due([], [])
 
 
-def test_an_episode_that_goes_on_is_announced_once_under_the_same_id() -> None:
+def test_an_episode_is_told_at_once_and_again_under_the_same_id_when_it_is_over() -> None:
     episodes = Episodes()
     told: list[Finding] = []
     for minute in range(30):
         episodes.add([sign(minute)])
-        told += findings(episodes.due(minute * MINUTE_NS), ORIGIN, None)
-    assert len(told) == 1
-    told += findings(episodes.finish(), ORIGIN, None)
-    assert len(told) == 2
-    assert told[0].id == told[1].id
-    assert told[0].end_ns < told[1].end_ns
+        due = episodes.due((minute + 1) * MINUTE_NS)
+        assert due.grown == []
+        told += findings(due.new, ORIGIN, None)
+        assert len(told) == 1
+    assert episodes.due(34 * MINUTE_NS) == Due([], [])
+    over = episodes.due(60 * MINUTE_NS)
+    assert over.new == []
+    (again,) = findings(over.grown, ORIGIN, None)
+    assert again.id == told[0].id
+    assert (told[0].end_ns, again.end_ns) == (MINUTE_NS, 30 * MINUTE_NS)
+    assert episodes.finish() == Due([], [])
+
+
+def test_an_episode_that_did_not_grow_is_told_once() -> None:
+    episodes = Episodes()
+    episodes.add([sign(0)])
+    assert len(episodes.due(MINUTE_NS).new) == 1
+    assert episodes.due(60 * MINUTE_NS) == Due([], [])
+
+
+def test_a_told_episode_keeps_its_start() -> None:
+    """A sign whose span began before the first one must not change the id."""
+    episodes = Episodes()
+    episodes.add([sign(5)])
+    (first,) = findings(episodes.due(6 * MINUTE_NS).new, ORIGIN, None)
+    episodes.add([replace(sign(6, "beacon"), start_ns=2 * MINUTE_NS)])
+    (again,) = findings(episodes.finish().grown, ORIGIN, None)
+    assert (again.id, again.start_ns, again.patterns) == (first.id, first.start_ns, ("beacon", "flood"))
 
 
 def test_open_episodes_are_bounded() -> None:
     episodes = Episodes(max_open=10)
     episodes.add([sign(0, host=pair(f"10.0.0.{at}")) for at in range(25)])
-    assert len(episodes.due(0)) == 15
-    assert len(episodes.finish()) == 10
+    assert len(episodes.due(0).new) == 25
+    episodes.add([sign(1, host=pair(f"10.0.0.{at}")) for at in range(15, 25)])
+    assert len(episodes.finish().grown) == 10  # the others had to leave, told
 
 
 def test_the_fields_of_a_finding() -> None:
     episodes = Episodes()
     episodes.add([sign(0), sign(1, "scan-vertical", strength=0.8)])
-    (finding,) = findings(episodes.finish(), ORIGIN, None)
+    (finding,) = findings(episodes.finish().new, ORIGIN, None)
     told = json.loads(json.dumps(finding.to_json(), ensure_ascii=False))
     text = told.pop("text")
     assert told == {

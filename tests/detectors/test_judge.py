@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model_file import save
-from detectors.judge import Detectors, Judged
+from detectors.judge import Detectors
 from detectors.settings import DetectorSettings
+from detectors.track import Judged
 from detectors.window_features import COLD, SCORE
 from tests.detectors.conftest import CATALOGUE
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, facts, no_queries
@@ -63,9 +64,8 @@ def judged(detectors: Detectors, blocks: list[NDArray[np.void]]) -> Judged:
         detectors.take(block, known, category, no_queries(block))
         parts.append(detectors.advance(int(block["window_start_ns"].max()) + MINUTE))
     parts.append(detectors.finish())
-    return Judged(
-        np.concatenate([part.windows for part in parts]), [f for part in parts for f in part.findings]
-    )
+    findings = {finding.id: finding for part in parts for finding in (*part.findings, *part.updates)}
+    return Judged(np.concatenate([part.windows for part in parts]), list(findings.values()))
 
 
 def new(settings: DetectorSettings = SETTINGS) -> Detectors:
