@@ -73,9 +73,9 @@ class Detectors:
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))
 
-    def take_opens(self, refs: NDArray[np.void]) -> None:
-        """Take the PAYLOAD_REFs of a block; those that open a flow tell when."""
-        self._add("open", rows_of_opens(refs))
+    def take_opens(self, events: NDArray[np.void]) -> None:
+        """Take EVENTs; those that open a flow tell when."""
+        self._add("open", rows_of_opens(events))
 
     def advance(self, clock_ns: int) -> Judged:
         """Close the minutes that are over by the event clock, after the configured grace."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.window_features import MINUTE_NS
-from wire.flows.records import REF_OPEN, TCP
+from wire.flows.records import TCP
+from wire.names.events import EVENT_OPEN
 
 OPEN_ROW = np.dtype(
     [
@@ -22,9 +23,9 @@ OPEN_ROW = np.dtype(
 )
 
 
-def rows_of_opens(refs: NDArray[np.void]) -> NDArray[np.void]:
-    """An OPEN_ROW for each TCP flow that PAYLOAD_REFs announce."""
-    opens = refs[(refs["kind"] == REF_OPEN) & (refs["protocol"] == TCP)]
+def rows_of_opens(events: NDArray[np.void]) -> NDArray[np.void]:
+    """An OPEN_ROW for each TCP flow that EVENTs announce."""
+    opens = events[(events["kind"] == EVENT_OPEN) & (events["protocol"] == TCP)]
     rows = np.zeros(len(opens), OPEN_ROW)
     rows["open_ns"] = opens["timestamp_ns"]
     rows["window_start_ns"] = opens["timestamp_ns"] - opens["timestamp_ns"] % MINUTE_NS

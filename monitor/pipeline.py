@@ -1,90 +1,232 @@
 """The one place that knows every stage.
 
 Packets from a campus tap go in at one end; at the other end come out classified flows, anomaly
-scores, metrics and findings. The flow table runs ahead on a thread of its own (its kernels release
-the interpreter's lock); names, classes, windows and records follow, block by block, in order.
+scores, metrics and findings. A worker counts packets to flows and reads names out of the first
+bytes; the analysis joins the workers, classifies, judges and records. They hand over `Step`s: in
+one process from thread to thread, else over a socket (handover.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.judge import Detectors
 from monitor.ahead import run_ahead
+from monitor.handover import STEP_COUNTERS, Step
 from monitor.stages import StageSettings
 from sinks.records.flow_columns import FlowRows
 from sinks.results import Results
 from wire.capture.frames import FrameBlock
+from wire.flows.records import REF_OPEN
 from wire.flows.table import FlowOutput, FlowTable
+from wire.names.events import EVENT, EVENT_OPEN
+from wire.names.facts import FACTS
 from wire.names.namer import Namer
+from wire.names.strings import StringTable
 
 #: Blocks that the flow table may be ahead; each holds up to 65,536 frames and what they yielded.
 _AHEAD = 2
+_NO_CAPTURE_COUNTS = (0, 0, 0, 0)
 
 
-@dataclass(slots=True)
-class Stages:
-    """The rooms that packets pass, in order."""
+class WorkerStages:
+    """The rooms on the worker's side: flow table, then names."""
 
-    table: FlowTable
-    namer: Namer
-    detectors: Detectors
+    def __init__(self, settings: StageSettings, worker: int = 0) -> None:
+        self.table = FlowTable(settings.flows)
+        self.namer = Namer(settings.names)
+        self.capture_counts: tuple[int, int, int, int] = _NO_CAPTURE_COUNTS
+        self._worker = worker
+        self._told_strings = 0
 
-    @classmethod
-    def build(cls, settings: StageSettings) -> Stages:
-        """All rooms, empty. Raises what Detectors raises for a catalogue or model it cannot use."""
-        namer = Namer(settings.names)
-        return cls(FlowTable(settings.flows), namer, Detectors(settings.detectors, namer.strings))
+    def advance(self, block: FrameBlock) -> Step:
+        """Carry a block through; what it yielded. The block's buffer is not needed afterwards."""
+        return self.name(self.count(block))
+
+    def tick(self, clock_ns: int) -> Step:
+        """No packet came by `clock_ns`: what is due by then."""
+        return self.name(_one(list(self.table.tick(clock_ns))))
+
+    def finish(self) -> Iterator[Step]:
+        """End all open flows; the last step says that it is."""
+        for flows in self.table.finish():
+            yield self.name(flows)
+        yield self.name(self._nothing(), last=True)
+
+    def count(self, block: FrameBlock) -> FlowOutput:
+        """Decoded and counted; may run on another thread than `name`, a few blocks ahead."""
+        return _one(list(self.table.advance(block)))
+
+    def name(self, flows: FlowOutput, last: bool = False) -> Step:
+        """Read names out of early payload while the block's bytes are there; join them to what is due."""
+        if flows.block is not None:
+            self.namer.read(flows.block.buffer, flows.refs)
+        delta_facts, row_facts = self.namer.facts(flows.deltas["flow"]), self.namer.facts(flows.rows["flow"])
+        delta_queries = self.namer.dns_queries(flows.deltas["flow"])
+        row_queries = self.namer.dns_queries(flows.rows["flow"])
+        self.namer.forget(flows.rows["flow"][flows.rows["checkpoint"] == 0])
+        lengths, text = self._new_strings()
+        return Step(
+            worker=self._worker,
+            reached=np.iinfo(np.int64).max if last else flows.clock_ns,
+            clock_ns=flows.clock_ns,
+            active_flows=flows.active_flows,
+            last=last,
+            events=_openings(flows.refs),
+            deltas=flows.deltas,
+            delta_facts=delta_facts,
+            delta_query_offsets=delta_queries[0],
+            delta_query_ids=delta_queries[1],
+            rows=flows.rows,
+            row_facts=row_facts,
+            row_query_offsets=row_queries[0],
+            row_query_ids=row_queries[1],
+            string_lengths=lengths,
+            string_bytes=text,
+            counters=self._counters(),
+        )
+
+    def _nothing(self) -> FlowOutput:
+        return next(iter(self.table.finish()))
+
+    def _new_strings(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        first, self._told_strings = self._told_strings, len(self.namer.strings)
+        return self.namer.strings.since(first)
+
+    def _counters(self) -> NDArray[np.int64]:
+        table, rejects, names = self.table.counters(), self.table.rejects(), self.namer.counters
+        counts = {
+            **table,
+            **{f"rejected_{name}": count for name, count in rejects.items()},
+            **{f"names_{name}": count for name, count in names.items()},
+        }
+        told = [counts[name] for name in STEP_COUNTERS[: -len(self.capture_counts)]]
+        return np.array([*told, *self.capture_counts], np.int64)
+
+
+def _one(outputs: list[FlowOutput]) -> FlowOutput:
+    """The outputs of one stretch as one: what is known of a flow must not depend on where it was cut."""
+    if len(outputs) == 1:
+        return outputs[0]
+    last = outputs[-1]
+    refs, deltas, rows = (
+        np.concatenate([getattr(each, name) for each in outputs]) for name in ("refs", "deltas", "rows")
+    )
+    return FlowOutput(last.block, refs, deltas, rows, last.clock_ns, last.active_flows)
+
+
+def _openings(refs: NDArray[np.void]) -> NDArray[np.void]:
+    opens = refs[refs["kind"] == REF_OPEN]
+    events = np.zeros(len(opens), EVENT)
+    for name in ("timestamp_ns", "flow", "client_hi", "client_lo", "server_hi", "server_lo", "protocol"):
+        events[name] = opens[name]
+    for name in ("client_port", "server_port"):
+        events[name] = opens[name]
+    events["order"] = opens["timestamp_ns"]
+    events["name"] = events["chain_end"] = -1
+    events["kind"] = EVENT_OPEN
+    return events
+
+
+class AnalysisStages:
+    """The rooms behind the workers: join, classes, windows, findings, and the records of all."""
+
+    def __init__(self, settings: StageSettings, workers: int = 1) -> None:
+        """Raises what Detectors raises for a catalogue or model it cannot use."""
+        self.strings = StringTable(settings.names.max_strings, settings.names.max_string_bytes)
+        self.detectors = Detectors(settings.detectors, self.strings)
+        self.latest: list[Step | None] = [None] * workers
+        self._known = [np.zeros(0, np.int32) for _ in range(workers)]
+
+    def take(self, step: Step, results: Results) -> None:
+        """Take a step of one worker; each worker's own come in their order."""
+        self.latest[step.worker] = step
+        self._translate(step)
+        self._keep(step, results)
+        self._judge(step, results)
+
+    def finish(self, results: Results) -> None:
+        """All workers have ended: close what is open."""
+        results.close_history()
+        results.take(self.detectors.finish())
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The counters of all workers, added up, by STEP_COUNTERS."""
+        counts = sum(
+            (step.counters for step in self.latest if step is not None),
+            np.zeros(len(STEP_COUNTERS), np.int64),
+        )
+        return dict(zip(STEP_COUNTERS, counts.tolist(), strict=True))
+
+    @property
+    def active_flows(self) -> int:
+        """Flows in the tables of all workers."""
+        return sum(step.active_flows for step in self.latest if step is not None)
+
+    def _keep(self, step: Step, results: Results) -> None:
+        """Rows of flows that ended or are due: classified, into the history."""
+        facts = step.row_facts
+        service, category = self.detectors.classify(facts)
+        results.keep_flows(
+            FlowRows(step.rows, facts, service, category, step.row_query_offsets, step.row_query_ids)
+        )
+
+    def _judge(self, step: Step, results: Results) -> None:
+        """What flows did in each minute: classified, judged in event time."""
+        facts = step.delta_facts
+        _, category = self.detectors.classify(facts)
+        self.detectors.take_opens(step.events)
+        self.detectors.take(step.deltas, facts, category, (step.delta_query_offsets, step.delta_query_ids))
+        results.take(self.detectors.advance(step.clock_ns))
+
+    def _translate(self, step: Step) -> None:
+        """From the worker's string ids to ours, from its serials to serials of all workers."""
+        new = self.strings.add_all(step.string_lengths, step.string_bytes)
+        known = np.concatenate([self._known[step.worker], new])
+        self._known[step.worker] = known
+        ids = np.append(known, np.int32(-1))  # so that -1 stays what it is
+        for facts in (step.delta_facts, step.row_facts):
+            for name in _STRING_FIELDS:
+                facts[name] = ids[facts[name]]
+            facts["flow"] = _of_all(facts["flow"], step.worker)
+        for name in ("delta_query_ids", "row_query_ids"):
+            setattr(step, name, ids[getattr(step, name)])
+        for name in ("name", "chain_end"):
+            step.events[name] = ids[step.events[name]]
+        for records in (step.events, step.deltas, step.rows):
+            records["flow"] = _of_all(records["flow"], step.worker)
+
+
+#: Workers that one analysis can join.
+MAX_WORKERS = 256
+_STRING_FIELDS = tuple(name for name in FACTS.names or () if FACTS[name].base == np.dtype("i4"))
+
+
+def _of_all(serials: NDArray[np.int64], worker: int) -> NDArray[np.int64]:
+    """A worker's serials among those of all; 0 stays none."""
+    return np.where(serials > 0, serials * MAX_WORKERS + worker, 0)
 
 
 def carry(
     frames: Iterable[FrameBlock],
-    stages: Stages,
+    worker: WorkerStages,
+    analysis: AnalysisStages,
     results: Results,
     after_block: Callable[[int], None],
 ) -> None:
-    """Carry packets to findings until the source ends.
+    """Carry packets to findings in this process until the source ends.
 
     `after_block` is told the event clock, in nanoseconds, after every block.
     """
-    for flows in run_ahead(_flows_of(frames, stages.table), _AHEAD):
-        _name(flows, stages.namer)
-        _keep_ended(flows, stages, results)
-        _judge(flows, stages, results)
-        stages.namer.forget(flows.rows["flow"][flows.rows["checkpoint"] == 0])
-        after_block(flows.clock_ns)
-    results.close_history()
-    results.take(stages.detectors.finish())
-
-
-def _flows_of(frames: Iterable[FrameBlock], table: FlowTable) -> Iterator[FlowOutput]:
-    """Decoded and counted: what each block yields, and at the end what was still open."""
-    for block in frames:
-        yield from table.advance(block)
-    yield from table.finish()
-
-
-def _name(flows: FlowOutput, namer: Namer) -> None:
-    """Read names out of early payload, while the block's bytes are there."""
-    if flows.block is not None:
-        namer.read(flows.block.buffer, flows.refs)
-
-
-def _keep_ended(flows: FlowOutput, stages: Stages, results: Results) -> None:
-    """Rows of flows that ended or are due: named, classified, into the history."""
-    serials = flows.rows["flow"]
-    facts = stages.namer.facts(serials)
-    service, category = stages.detectors.classify(facts)
-    offsets, ids = stages.namer.dns_queries(serials)
-    results.keep_flows(FlowRows(flows.rows, facts, service, category, offsets, ids))
-
-
-def _judge(flows: FlowOutput, stages: Stages, results: Results) -> None:
-    """What flows did in each minute: named, classified, judged in event time."""
-    serials = flows.deltas["flow"]
-    facts = stages.namer.facts(serials)
-    _, category = stages.detectors.classify(facts)
-    stages.detectors.take_opens(flows.refs)
-    stages.detectors.take(flows.deltas, facts, category, stages.namer.dns_queries(serials))
-    results.take(stages.detectors.advance(flows.clock_ns))
+    for flows in run_ahead((worker.count(block) for block in frames), _AHEAD):
+        step = worker.name(flows)
+        analysis.take(step, results)
+        after_block(step.clock_ns)
+    for step in worker.finish():
+        analysis.take(step, results)
+        after_block(step.clock_ns)
+    analysis.finish(results)

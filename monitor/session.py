@@ -9,7 +9,8 @@ from typing import Any
 
 from monitor import __version__
 from monitor.config import Config
-from monitor.pipeline import Stages, carry
+from monitor.handover import REJECTS, TABLE_COUNTERS
+from monitor.pipeline import AnalysisStages, WorkerStages, carry
 from monitor.stages import settings_from
 from sinks.metrics.definitions import NAME_EVENTS
 from sinks.metrics.publish import set_all
@@ -32,12 +33,13 @@ class Session:
         self._reader = reader
         self._clock_ns: int | None = None
         settings = settings_from(config, pseudonymise)
-        self.stages = Stages.build(settings)
+        self._worker = WorkerStages(settings)
+        self._analysis = AnalysisStages(settings)
         folder = None if out is None else OutputFolder(out, private=not pseudonymise)
         self.results = Results(
             folder,
-            self.stages.namer.strings,
-            self.stages.detectors.catalogue.ids,
+            self._analysis.strings,
+            self._analysis.detectors.catalogue.ids,
             settings.pseudonyms,
             __version__,
         )
@@ -50,15 +52,19 @@ class Session:
                 self._clock_ns = clock_ns
             after_block(clock_ns)
 
-        carry(frames, self.stages, self.results, note)
-        if self.stages.detectors.hosts_are_clients and self.results.pseudonyms is not None:
+        carry(frames, self._worker, self._analysis, self.results, note)
+        if self._analysis.detectors.hosts_are_clients and self.results.pseudonyms is not None:
             self.results.pseudonyms.hide_everyone()
 
     def refresh_metrics(self) -> None:
         """Bring the exposition up to what the stages counted."""
-        table, strings = self.stages.table, self.stages.namer.strings
+        analysis = self._analysis
         set_all(
-            self.results.exposition, self._account(), self.results.tally, table.active_flows, len(strings)
+            self.results.exposition,
+            self._account(),
+            self.results.tally,
+            analysis.active_flows,
+            len(analysis.strings),
         )
 
     def publish(self) -> dict[str, Any]:
@@ -73,15 +79,15 @@ class Session:
         self.results.abandon()
 
     def _account(self) -> Account:
-        events = self.stages.namer.counters
+        counters = self._analysis.counters
         return Account(
             problems=self._reader.problems,
-            counters=self.stages.table.counters(),
-            rejects=self.stages.table.rejects(),
+            counters={name: counters[name] for name in TABLE_COUNTERS},
+            rejects={name: counters[f"rejected_{name}"] for name in REJECTS},
             skipped=self._reader.skipped,
-            name_events={name: events.get(name, 0) for name in NAME_EVENTS},
-            late=self.stages.detectors.counters,
+            name_events={name: counters[f"names_{name}"] for name in NAME_EVENTS},
+            late=self._analysis.detectors.counters,
             clock_ns=self._clock_ns,
-            hosts_are_clients=self.stages.detectors.hosts_are_clients,
+            hosts_are_clients=self._analysis.detectors.hosts_are_clients,
             seconds=time.monotonic() - self._started,
         )

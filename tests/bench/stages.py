@@ -97,10 +97,10 @@ def install(clocks: Clocks) -> Callable[[], None]:
         (CaptureReader, "__iter__", "capture", True),
         (FlowTable, "advance", "flows", True),
         (FlowTable, "finish", "flows", True),
-        (pipeline, "_name", "names", False),
+        (pipeline.WorkerStages, "name", "names", False),
         (QuicReader, "read", "quic", False),
-        (pipeline, "_keep_ended", "records", False),
-        (pipeline, "_judge", "windows", False),
+        (pipeline.AnalysisStages, "_keep", "records", False),
+        (pipeline.AnalysisStages, "_judge", "windows", False),
         (Detectors, "finish", "forest", False),
         (Results, "publish", "publish", False),
     ]

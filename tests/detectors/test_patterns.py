@@ -17,7 +17,8 @@ from detectors.rules.patterns.pattern import Watch
 from detectors.rules.patterns.watches import OF_HOST_ROWS, PATTERN_NAMES
 from detectors.window_features import summarise
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
-from wire.flows.records import ARP, ICMP, PAYLOAD_REF, TCP, UDP
+from wire.flows.records import ARP, ICMP, TCP, UDP
+from wire.names.events import EVENT
 
 CAMPUS = Networks(DEFAULT_NETWORKS)
 Flow = dict[str, Any]
@@ -182,14 +183,14 @@ def test_the_closed_set() -> None:
 
 
 def opens(times: NDArray[np.float64]) -> NDArray[np.void]:
-    refs = np.zeros(len(times), PAYLOAD_REF)
-    refs["timestamp_ns"] = START + (times * 1e9).astype(np.int64)
-    refs["flow"] = np.arange(len(times))
-    refs["protocol"] = TCP
-    refs["client_hi"], refs["client_lo"] = pair("10.0.0.1")
-    refs["server_hi"], refs["server_lo"] = pair("1.2.3.4")
-    refs["server_port"] = 443
-    return rows_of_opens(refs)
+    events = np.zeros(len(times), EVENT)
+    events["timestamp_ns"] = START + (times * 1e9).astype(np.int64)
+    events["flow"] = np.arange(len(times))
+    events["protocol"] = TCP
+    events["client_hi"], events["client_lo"] = pair("10.0.0.1")
+    events["server_hi"], events["server_lo"] = pair("1.2.3.4")
+    events["server_port"] = 443
+    return rows_of_opens(events)
 
 
 def beacons(times: NDArray[np.float64]) -> int:

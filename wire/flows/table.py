@@ -14,7 +14,7 @@ from wire.flows.emit import OUT_DELTAS, OUT_REFS, OUT_ROWS, OutputArrays, output
 from wire.flows.index import VLAN_FULL, VLAN_IGNORE, VLAN_OUTER
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.slots import ACTIVE, CLOCK_NS, COUNTERS, NEXT_SERIAL, table_arrays
-from wire.flows.track import end_all, track_block
+from wire.flows.track import end_all, pass_time, track_block
 
 _VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
 _OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 65_536, 65_536, 32_768
@@ -109,6 +109,14 @@ class FlowTable:
             if reached >= len(block):
                 return
             first, resumed = reached, True
+
+    def tick(self, clock_ns: int) -> Iterator[FlowOutput]:
+        """No packet came by `clock_ns`: what is due by then. Nothing before the first packet."""
+        done = False
+        while not done:
+            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
+            done = pass_time(self._table, clock_ns, out, self._idle_ns, self._kernel_settings.secret[0])  # type: ignore[union-attr]
+            yield self._output(None, out)
 
     def finish(self) -> Iterator[FlowOutput]:
         """End all open flows: the capture is over."""

@@ -36,7 +36,7 @@ def _usable(verdicts, name):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _is_outer(verdicts, facts, doubt, alias):  # type: ignore[no-untyped-def]
+def _is_outer(verdicts, facts, doubt):  # type: ignore[no-untyped-def]
     """Whether a hello that carries the ECH extension is a real outer hello (see tls.py)."""
     name = facts.server_name
     if name < 0:
@@ -45,7 +45,7 @@ def _is_outer(verdicts, facts, doubt, alias):  # type: ignore[no-untyped-def]
         return True
     if doubt & DOUBT_ECH_ON_OFFER == 0 or doubt & DOUBT_SEVERAL_NAMES:
         return False
-    return name != facts.dns_name and name != alias
+    return name != facts.dns_name and name != facts.dns_chain_end
 
 
 @kernel
@@ -91,7 +91,7 @@ def collect_facts(states, blank, verdicts, found, facts):  # type: ignore[no-unt
         flow = states[found[i]]
         facts[i] = flow.facts
         record = facts[i]
-        if record.ech == ECH_OFFERED and _is_outer(verdicts, record, flow.doubt, flow.alias):
+        if record.ech == ECH_OFFERED and _is_outer(verdicts, record, flow.doubt):
             record.ech = ECH_OUTER
             record.outer_name = record.server_name
         _choose_name(verdicts, record, flow.doubt)

@@ -44,6 +44,7 @@ FACTS = np.dtype(
         ("cert_name", "i4"),
         ("server_name", "i4"),  # SNI as sent, whatever it is good for
         ("dns_name", "i4"),
+        ("dns_chain_end", "i4"),  # where the CNAME chain behind dns_name ended; -1 at dns_name itself
         ("proxy_target", "i4"),  # host of CONNECT or SOCKS
         ("more_hosts", "i4", (MORE_HOSTS,)),  # further distinct HTTP hosts
         ("quic_version", "u4"),  # as on the wire; 0 without

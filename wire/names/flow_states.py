@@ -49,7 +49,6 @@ FLOW_STATE = np.dtype(
         ("slot", "i4", (2,)),  # reassembly slot or -1
         ("body", "i4"),  # bytes of the body that follows the headers being read
         ("queries", "i4"),  # head of the list of DNS names asked for
-        ("alias", "i4"),  # string id of the end of the CNAME chain behind dns_name
         ("next_free", "i4"),
         ("phase", "u1", (2,)),  # PHASE_*
         ("flags", "u1"),  # FLAG_*
@@ -67,7 +66,7 @@ def _blank_state() -> NDArray[np.void]:
     for field in FACTS.names or ():
         if FACTS[field].base == np.dtype("i4"):
             blank["facts"][field] = ABSENT
-    for field in ("slot", "queries", "alias"):
+    for field in ("slot", "queries"):
         blank[field] = -1
     return blank
 

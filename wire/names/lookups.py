@@ -39,7 +39,8 @@ def look_up_server(flow, work, answers, ref):  # type: ignore[no-untyped-def]
     if found == FOUND_NONE:
         return
     flow.facts.dns_name = out[LOOK_NAME]
-    flow.alias = out[LOOK_CHAIN_END]
+    if out[LOOK_CHAIN_END] != out[LOOK_NAME]:
+        flow.facts.dns_chain_end = out[LOOK_CHAIN_END]
     if found != FOUND_OWN:
         flow.facts.dns_source = SOURCE_DNS_ANSWER_SHARED
         return

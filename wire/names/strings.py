@@ -74,6 +74,15 @@ def intern(strings, buffer, start, end):  # type: ignore[no-untyped-def]
     return count
 
 
+@kernel
+def intern_all(strings, text, ends, ids):  # type: ignore[no-untyped-def]
+    """Intern n strings that lie one after the other in `text`, ends int64[n]; ids int32[n], written."""
+    start = np.int64(0)
+    for i in range(len(ends)):
+        ids[i] = intern(strings, text, start, ends[i])
+        start = ends[i]
+
+
 class StringTable:
     """A bounded table of distinct byte strings; ids count up from 0 and are never reused."""
 
@@ -105,3 +114,15 @@ class StringTable:
     def add(self, text: bytes) -> int:
         """Intern `text` from Python; ABSENT when the table is full."""
         return int(intern(self.arrays, np.frombuffer(text or b"\0", np.uint8), 0, len(text)))
+
+    def since(self, first: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """The strings of all ids from `first` on: their lengths, and their bytes one after the other."""
+        starts = self.arrays.starts[first : len(self) + 1]
+        text = self.arrays.arena[int(starts[0]) : int(starts[-1])]
+        return np.diff(starts).astype(np.int32), text.copy()
+
+    def add_all(self, lengths: NDArray[np.int32], text: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Intern strings as `since` gives them; their ids here, ABSENT for those that do not fit."""
+        ids = np.empty(len(lengths), np.int32)
+        intern_all(self.arrays, text, np.cumsum(lengths, dtype=np.int64), ids)
+        return ids
