@@ -10,8 +10,9 @@ from detectors.catalogue.classifier import Classifier
 from detectors.dns_counts import DnsCounts
 from detectors.dns_rows import LongNames
 from detectors.findings import Finding, Origin
+from detectors.forest.learner import Learner
 from detectors.forest.model_file import load
-from detectors.forest.scorers import Collector, ModelScorer, ReplayScorer, Scorer
+from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
 from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
 from detectors.nxdomain_rows import MissingNames
@@ -139,7 +140,7 @@ class Detectors:
             return ModelScorer(load(settings.model_file))
         if settings.learn_from_replay:
             return ReplayScorer(settings.forest, settings.max_held_windows)
-        return Collector()
+        return Learner(settings.forest, settings.schedule)
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:

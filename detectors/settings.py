@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detectors.campus_networks import DEFAULT_NETWORKS, Network
 from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class DetectorSettings:
     grace_seconds: int = 15
     model_file: Path | None = None
     #: Without a model file: learn from the first half of the replay. False, as in live running:
-    #: windows are collected and not scored.
+    #: collect, learn and score on the schedule.
     learn_from_replay: bool = True
+    schedule: Schedule = field(default_factory=Schedule)
     forest: ForestSettings = field(default_factory=ForestSettings)
     #: 128 bytes each.
     max_open_rows: int = 1_000_000

@@ -81,6 +81,8 @@ class HostTrack:
         }
 
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
+        for episode in (*due.new, *due.grown):
+            self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)
         told = (findings(each, self._origin, self._scorer.model) for each in (due.new, due.grown))
         return Judged(windows, *told)
 

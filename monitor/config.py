@@ -106,11 +106,20 @@ class Names(_Section):
     max_answers: int = Field(262_144, ge=1_024, le=1 << 24)  # addresses that DNS told clients of
 
 
+class Learning(_Section):
+    """When a running sensor learns what is usual, in event time."""
+
+    collect_hours: float = Field(24, gt=0, le=24 * 60)  # before the first model: a day has its own habits
+    retrain_hours: float = Field(24, gt=0, le=24 * 60)
+    horizon_days: float = Field(28, gt=0, le=366)  # what is older is forgotten
+
+
 class Anomaly(_Section):
     """The forest over host windows."""
 
     accepted_false_alerts_per_day: float = Field(1.0, gt=0, le=1_000)
     model_file: Path | None = None  # without one, a replay learns from its own first half
+    learning: Learning = Learning()  # live, without a model file
 
 
 class Privacy(_Section):

@@ -7,6 +7,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+from detectors.forest.learner import Schedule
 from detectors.networks import Networks
 from detectors.settings import DetectorSettings
 from monitor.config import Config
@@ -65,6 +66,11 @@ def settings_from(config: Config, pseudonymise: bool) -> StageSettings:
             networks=config.campus.networks,
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file,
+            schedule=Schedule(
+                collect_seconds=round(3600 * config.anomaly.learning.collect_hours),
+                retrain_seconds=round(3600 * config.anomaly.learning.retrain_hours),
+                horizon_seconds=round(86_400 * config.anomaly.learning.horizon_days),
+            ),
         ),
         pseudonyms=Pseudonyms(derived(key, b"address"), Networks(config.campus.networks))
         if pseudonymise

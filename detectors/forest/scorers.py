@@ -25,25 +25,11 @@ class Scorer(Protocol):
     def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """Windows that are decided by now."""
 
+    def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What a host did from start to end was found: nothing may be learned from it."""
+
     def finish(self) -> NDArray[np.void]:
         """The windows that waited for the end."""
-
-
-class Collector:
-    """Scores nothing: there is no model yet."""
-
-    def __init__(self) -> None:
-        self.model: Model | None = None
-        self.shed = 0
-        self.holds = False
-
-    def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
-        """All of them as they are, in the phase COLLECT."""
-        return windows
-
-    def finish(self) -> NDArray[np.void]:
-        """None wait."""
-        return np.zeros(0, WINDOW)
 
 
 class ModelScorer:
@@ -59,6 +45,9 @@ class ModelScorer:
         if self.model is not None:
             self.model.score(windows)
         return windows
+
+    def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """Learns nothing anyway."""
 
     def finish(self) -> NDArray[np.void]:
         """None wait."""
@@ -85,6 +74,9 @@ class ReplayScorer:
         self._held.append(kept)
         self._count += len(kept)
         return np.zeros(0, WINDOW)
+
+    def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What it learns from is settled by the halves."""
 
     def finish(self) -> NDArray[np.void]:
         """All windows by minute, then host; score and p-value are NaN unless the phase is SCORE."""

@@ -16,11 +16,10 @@ from detectors.forest.features import matrix, unscaled
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, load, save
-from detectors.forest.scorers import Collector, ReplayScorer
+from detectors.forest.scorers import ReplayScorer
 from detectors.window_features import (
     CALIBRATE,
     COLD,
-    COLLECT,
     FEATURE_NAMES,
     FEATURES,
     MINUTE_NS,
@@ -147,12 +146,6 @@ def test_a_replay_holds_a_bounded_number() -> None:
     assert scorer.shed == 40
     assert len(scorer.finish()) == 100
     assert len(ReplayScorer(QUICK, 5).finish()) == 0
-
-
-def test_a_collector_scores_nothing() -> None:
-    got = Collector().take(usual_windows(5, 1))
-    assert (got["phase"] == COLLECT).all()
-    assert np.isnan(got["score"]).all()
 
 
 def test_a_model_comes_back_from_its_file(model: Model, tmp_path: Path) -> None:

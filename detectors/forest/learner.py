@@ -1,0 +1,143 @@
+"""A model that a running sensor learns for itself: collect, then score, and learn anew on a schedule.
+
+Everything follows event time. What was found is kept out of training, one host's share of it is
+capped, and the windows that calibrate come from other hours than those that train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.model import Model
+from detectors.window_features import MINUTE_NS, WINDOW
+
+_SECOND_NS = 1_000_000_000
+_HOUR_NS = 3600 * _SECOND_NS
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a sensor learns, in event time, and from how much.
+
+    `collect_seconds`: how long windows are collected before the first model; `retrain_seconds`: how
+    old a model gets; `horizon_seconds`: how far back training reaches; `keep_windows`: a sample
+    this large is kept, 208 bytes each; `host_share`: the largest part of the training that may
+    come from one host, so that a slow drift by one host moves nobody's threshold.
+    """
+
+    collect_seconds: int = 86_400
+    retrain_seconds: int = 86_400
+    horizon_seconds: int = 28 * 86_400
+    least_windows: int = 2_000
+    keep_windows: int = 200_000
+    host_share: float = 0.05
+
+
+@dataclass(slots=True)
+class Learner:
+    """A Scorer that starts without a model and makes its own."""
+
+    forest: ForestSettings
+    schedule: Schedule
+    model: Model | None = None
+    shed: int = 0  # it samples, and sheds nothing
+    holds: bool = False
+    trained_ns: int = 0  # event time up to which the model has seen windows
+    trainings: int = 0
+    _kept: list[NDArray[np.void]] = field(default_factory=list)
+    _found: list[tuple[tuple[int, int], int, int]] = field(default_factory=list)
+    _first_ns: int | None = None
+    _halvings: int = 0
+
+    def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
+        """All of them: scored by the model there is, else in the phase COLLECT."""
+        if len(windows) == 0:
+            return windows
+        if self.model is not None:
+            self.model.score(windows)
+        self._keep(windows)
+        now_ns = int(windows["window_start_ns"].max()) + MINUTE_NS
+        if self._first_ns is None:
+            self._first_ns = int(windows["window_start_ns"].min())
+        schedule = self.schedule
+        due_ns = (
+            self._first_ns + schedule.collect_seconds * _SECOND_NS
+            if self.model is None
+            else self.trained_ns + schedule.retrain_seconds * _SECOND_NS
+        )
+        if now_ns >= due_ns:
+            self._learn(now_ns)
+        return windows
+
+    def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What a host did from start to end was found: no model learns from it."""
+        self._found.append((host, start_ns, end_ns))
+
+    def finish(self) -> NDArray[np.void]:
+        """None wait."""
+        return np.zeros(0, WINDOW)
+
+    def _keep(self, windows: NDArray[np.void]) -> None:
+        """Keep a sample that is even over hosts and minutes, and the same in every run."""
+        self._kept.append(self._sample(windows))
+        while sum(map(len, self._kept)) > self.schedule.keep_windows:
+            self._halvings += 1
+            self._kept = [self._sample(np.concatenate(self._kept))]
+
+    def _sample(self, windows: NDArray[np.void]) -> NDArray[np.void]:
+        return (
+            windows[_scatter(windows) >> np.uint64(64 - self._halvings) == 0]
+            if self._halvings
+            else windows.copy()
+        )
+
+    def _learn(self, now_ns: int) -> None:
+        oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
+        windows = np.concatenate(self._kept)
+        windows = windows[windows["window_start_ns"] >= oldest_ns]
+        self._kept = [windows]
+        self._found = [each for each in self._found if each[2] >= oldest_ns]
+        clean = _cap_hosts(windows[~self._was_found(windows)], self.schedule.host_share)
+        if len(clean) < self.schedule.least_windows:
+            return
+        calibrates = (clean["window_start_ns"] // _HOUR_NS) % 3 == 2
+        if calibrates.all() or not calibrates.any():
+            return
+        self.model = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
+        self.trained_ns = now_ns
+        self.trainings += 1
+
+    def _was_found(self, windows: NDArray[np.void]) -> NDArray[np.bool_]:
+        found = np.zeros(len(windows), np.bool_)
+        for (hi, lo), start_ns, end_ns in self._found:
+            minute = windows["window_start_ns"]
+            during = (minute >= start_ns) & (minute <= end_ns)
+            found |= during & (windows["host_hi"] == hi) & (windows["host_lo"] == lo)
+        return found
+
+
+def _scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:
+    """A number per window that is spread evenly and depends on host and minute alone."""
+    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(MINUTE_NS) * _MIX[0]
+    mixed ^= windows["host_lo"] * _MIX[1] ^ windows["host_hi"] * _MIX[2]
+    mixed ^= mixed >> np.uint64(33)
+    mixed *= _MIX[2]
+    return np.asarray(mixed ^ (mixed >> np.uint64(29)))
+
+
+def _cap_hosts(windows: NDArray[np.void], share: float) -> NDArray[np.void]:
+    """The windows, of each host no more than a share of all, chosen evenly; in their old order."""
+    most = max(int(share * len(windows)), 1)
+    hosts = np.stack([windows["host_hi"], windows["host_lo"]], axis=1)
+    _, host, counts = np.unique(hosts, axis=0, return_inverse=True, return_counts=True)
+    if len(counts) == 0 or len(counts) * share < 1 or counts.max() <= most:
+        return windows  # with fewer hosts than shares, a cap would only throw away
+    host = host.reshape(-1)
+    order = np.lexsort((_scatter(windows), host))
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return windows[np.sort(order[rank < most])]

@@ -1,0 +1,103 @@
+"""A sensor that learns for itself: when, from what, and from what not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Learner, Schedule
+from detectors.window_features import COLLECT, MINUTE_NS, SCORE, WINDOW
+
+HOUR_NS = 60 * MINUTE_NS
+SCHEDULE = Schedule(collect_seconds=6 * 3600, retrain_seconds=6 * 3600, least_windows=500)
+FOREST = ForestSettings(trees=50)
+
+
+def hour(at: int, hosts: int = 10, seed: int = 0, strange: int | None = None) -> NDArray[np.void]:
+    """An hour's windows of some hosts; the one at place `strange` sends far more than any other."""
+    random = np.random.default_rng([seed, at])
+    windows = np.zeros(60 * hosts, WINDOW)
+    windows["window_start_ns"] = at * HOUR_NS + np.repeat(np.arange(60), hosts) * MINUTE_NS
+    windows["host_lo"] = 0xFFFF_0A00_0000 + np.tile(np.arange(hosts), 60)
+    windows["features"] = random.lognormal(3.0, 0.5, (len(windows), windows["features"].shape[1]))
+    if strange is not None:
+        windows["features"][windows["host_lo"] == 0xFFFF_0A00_0000 + strange] *= 50
+    windows["score"] = windows["p_value"] = np.nan
+    return windows
+
+
+def learned(hours: int, **more: int) -> Learner:
+    learner = Learner(FOREST, SCHEDULE)
+    for at in range(hours):
+        learner.take(hour(at, **more))
+    return learner
+
+
+def test_it_collects_and_then_scores() -> None:
+    learner = Learner(FOREST, SCHEDULE)
+    phases = [set(learner.take(hour(at))["phase"].tolist()) for at in range(8)]
+    assert phases == [{COLLECT}] * 6 + [{SCORE}] * 2
+    assert learner.trainings == 1
+
+
+def test_it_learns_anew_on_schedule() -> None:
+    learner = learned(25)
+    assert learner.trainings == 4
+    assert learner.trained_ns == 24 * HOUR_NS
+
+
+def test_too_few_windows_make_no_model() -> None:
+    learner = Learner(FOREST, Schedule(collect_seconds=60, least_windows=10_000))
+    for at in range(10):
+        assert set(learner.take(hour(at))["phase"].tolist()) == {COLLECT}
+
+
+def test_strange_windows_get_small_p_values() -> None:
+    learner = learned(7)
+    usual, strange = learner.take(hour(7)), learner.take(hour(8, strange=3))
+    of_strange = strange["host_lo"] == 0xFFFF_0A00_0003
+    assert np.median(strange["p_value"][of_strange]) < 0.01
+    assert 0.3 < np.median(usual["p_value"]) < 0.7
+
+
+def test_what_was_found_is_not_learned() -> None:
+    learner = Learner(FOREST, SCHEDULE)
+    for at in range(7):
+        learner.take(hour(at, strange=3 if at >= 3 else None))
+    learner.flag((0, 0xFFFF_0A00_0003), 3 * HOUR_NS, 12 * HOUR_NS)
+    for at in range(7, 13):
+        learner.take(hour(at, strange=3))
+    assert learner.trainings == 2
+    assert learner.model is not None
+    assert learner.model.forest.training.max() < 500  # fifty times the usual would be above
+    again = learner.take(hour(13, strange=3))
+    assert np.median(again["p_value"][again["host_lo"] == 0xFFFF_0A00_0003]) < 0.01
+
+
+def test_one_host_is_capped() -> None:
+    """A host with most of the windows gives no more than its share of the training."""
+    learner = Learner(FOREST, SCHEDULE)
+    for at in range(7):
+        many = hour(at, hosts=60)
+        loud = np.concatenate([many, *[hour(at, hosts=1, seed=each) for each in range(1, 200)]])
+        learner.take(loud[np.argsort(loud["window_start_ns"], kind="stable")])
+    assert learner.model is not None
+    rows = len(learner.model.forest.training) + len(learner.model.calibration.scores)
+    assert rows < 6 * 60 * 60 + 0.05 * 6 * 60 * 260
+
+
+def test_memory_is_bounded_and_the_sample_even() -> None:
+    learner = Learner(FOREST, Schedule(keep_windows=3_000, collect_seconds=86_400 * 365))
+    for at in range(40):
+        learner.take(hour(at))
+    kept = np.concatenate(learner._kept)
+    assert 1_000 < len(kept) <= 3_000
+    by_hour = np.bincount(kept["window_start_ns"] // HOUR_NS, minlength=40)
+    assert by_hour.min() > 0
+
+
+def test_equal_windows_give_equal_models() -> None:
+    one, other = learned(8), learned(8)
+    windows = hour(9)
+    assert np.array_equal(one.take(windows.copy())["score"], other.take(windows.copy())["score"])
