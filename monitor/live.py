@@ -103,9 +103,9 @@ def paced(blocks: Iterable[FrameBlock], speed: float, stop: threading.Event) -> 
             yield part
 
 
-def steps(block: FrameBlock) -> Iterator[FrameBlock]:
-    """A block in parts of at most a second of event time each, zero-copy."""
-    step = np.maximum.accumulate(block.timestamp_ns) // _STEP_NS
+def steps(block: FrameBlock, step_ns: int = _STEP_NS) -> Iterator[FrameBlock]:
+    """A block in parts of at most a second (or `step_ns`) of event time each, zero-copy."""
+    step = np.maximum.accumulate(block.timestamp_ns) // step_ns
     edges = [0, *(np.flatnonzero(np.diff(step)) + 1).tolist(), len(block)]
     for start, end in pairwise(edges):
         yield FrameBlock(

@@ -24,15 +24,23 @@ from wire.capture.frames import FrameBlock
 class Session:
     """Carries one reader's packets through all stages and keeps the account.
 
-    out: the folder of results, None for none. pseudonymise: hide internal addresses.
+    out: the folder of results, None for none. pseudonymise: hide internal addresses. learn_live:
+    learn on the schedule, as a running sensor does.
     Raises what the parts raise for a configuration that cannot be used.
     """
 
-    def __init__(self, reader: CaptureReader, config: Config, out: Path | None, pseudonymise: bool) -> None:
+    def __init__(
+        self,
+        reader: CaptureReader,
+        config: Config,
+        out: Path | None,
+        pseudonymise: bool,
+        learn_live: bool = False,
+    ) -> None:
         self._started = time.monotonic()
         self._reader = reader
         self._clock_ns: int | None = None
-        settings = settings_from(config, pseudonymise)
+        settings = settings_from(config, pseudonymise, learn_live)
         self._worker = WorkerStages(settings)
         self._analysis = AnalysisStages(settings)
         folder = None if out is None else OutputFolder(out, private=not pseudonymise)

@@ -30,7 +30,7 @@ class StageSettings:
     pseudonyms: Pseudonyms | None
 
 
-def settings_from(config: Config, pseudonymise: bool) -> StageSettings:
+def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) -> StageSettings:
     """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
 
     Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
@@ -66,6 +66,7 @@ def settings_from(config: Config, pseudonymise: bool) -> StageSettings:
             networks=config.campus.networks,
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file,
+            learn_from_replay=not learn_live,
             schedule=Schedule(
                 collect_seconds=round(3600 * config.anomaly.learning.collect_hours),
                 retrain_seconds=round(3600 * config.anomaly.learning.retrain_hours),

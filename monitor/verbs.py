@@ -118,6 +118,25 @@ def run(
         return play(capture, parsed_speed(speed), config, stay)
 
 
+@application.command(help="与已知事件对照，评估检测 · measure what is found against a truth file")
+def evaluate(
+    captures: Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="as for replay")],
+    truth: Annotated[Path, typer.Option("--truth", metavar="T.json", help="已知事件 · what happened")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")
+    ] = Path("evaluation"),
+    config: _ConfigFile = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="如实时一样学习 · learn on the schedule, as a running sensor does")
+    ] = False,
+) -> int:
+    """Evaluate the detectors."""
+    with user_errors():
+        from monitor.evaluate.harness import evaluate as work
+
+        return work(captures, truth, out, config, live)
+
+
 @application.command(
     help="编译并缓存内核，安装后运行一次 · compile and cache the kernels, once after installation"
 )

@@ -1,0 +1,1 @@
+"""`campuswatch evaluate`: what the detectors found against what is known to have happened."""

@@ -1,0 +1,111 @@
+"""The figures of an evaluation: ranking of host-hours, detection of incidents, false alerts, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.evaluate.outcome import HOUR_NS, Told, Windows
+from monitor.evaluate.truth import Incident
+
+_DAY_NS = 24 * HOUR_NS
+#: A finding still belongs to an incident this long after its end: windows close late.
+_AFTER_NS = 10 * 60_000_000_000
+CALIBRATION_LEVELS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class HostHours:
+    """One entry per host and hour with a scored window: its highest score, and whether it is positive."""
+
+    score: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+
+
+def host_hours(windows: Windows, positive: set[tuple[str, int]]) -> HostHours:
+    """The scored windows of each host and hour as one."""
+    best: dict[tuple[str, int], float] = {}
+    scored = windows.scored
+    hours = (windows.start_ns[scored] // HOUR_NS).tolist()
+    for key, score in zip(
+        zip(windows.host[scored].tolist(), hours, strict=True), windows.score[scored].tolist(), strict=True
+    ):
+        best[key] = max(best.get(key, 0.0), score)
+    keys = sorted(best)
+    return HostHours(
+        np.array([best[key] for key in keys], np.float64),
+        np.array([key in positive for key in keys], np.bool_),
+    )
+
+
+def ranking(hours: HostHours) -> dict[str, float | int | None]:
+    """ROC AUC and average precision; null when there are no positives or no negatives."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    figures: dict[str, float | int | None] = {
+        "host_hours": len(hours.score),
+        "positive": int(hours.positive.sum()),
+        "roc_auc": None,
+        "average_precision": None,
+    }
+    if 0 < hours.positive.sum() < len(hours.positive):
+        figures["roc_auc"] = round(float(roc_auc_score(hours.positive, hours.score)), 6)
+        figures["average_precision"] = round(float(average_precision_score(hours.positive, hours.score)), 6)
+    return figures
+
+
+def belongs(finding: Told, incident: Incident) -> bool:
+    """Whether a finding is about an incident: its host took part, and it lasted then."""
+    took_part = finding.host == incident.subject or finding.host in incident.peers
+    return (
+        took_part and finding.start_ns <= incident.end_ns + _AFTER_NS and finding.end_ns >= incident.start_ns
+    )
+
+
+def detection(incidents: list[Incident], findings: list[Told]) -> list[dict[str, Any]]:
+    """An entry per incident: found or not, how soon, and under which names."""
+    entries = []
+    for incident in incidents:
+        own = [finding for finding in findings if belongs(finding, incident)]
+        first = min((finding.told_ns for finding in own), default=None)
+        seconds = None if first is None else max(first - incident.start_ns, 0) / 1e9
+        patterns = sorted({pattern for finding in own for pattern in finding.patterns})
+        entries.append(
+            {
+                "id": incident.id,
+                "kind": incident.kind,
+                "found": bool(own),
+                "named": incident.kind in patterns,
+                "patterns": patterns,
+                "seconds_to_detect": seconds,
+            }
+        )
+    return entries
+
+
+def false_alerts(
+    incidents: list[Incident], findings: list[Told], first_ns: int, last_ns: int
+) -> dict[str, float | int]:
+    """Findings about no incident, and how many that is a day of the time that was judged."""
+    wrong = [each for each in findings if not any(belongs(each, incident) for incident in incidents)]
+    days = max(last_ns - first_ns, 1) / _DAY_NS
+    return {
+        "findings": len(findings),
+        "false": len(wrong),
+        "days": round(days, 6),
+        "false_a_day": len(wrong) / days,
+    }
+
+
+def calibration(windows: Windows, positive: set[tuple[str, int]]) -> list[tuple[float, float]]:
+    """Of the usual windows, the share whose p-value is at most each level: (level, share)."""
+    hours = (windows.start_ns // HOUR_NS).tolist()
+    keys = zip(windows.host.tolist(), hours, strict=True)
+    usual = windows.scored & np.array([key not in positive for key in keys], np.bool_)
+    values = windows.p_value[usual]
+    if len(values) == 0:
+        return []
+    return [(level, round(float(np.mean(values <= level)), 6)) for level in CALIBRATION_LEVELS]

@@ -1,0 +1,90 @@
+"""Reading what a replay left behind, in the form that figures are computed from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from monitor.evaluate.truth import Incident, time_ns
+from sinks.records.folder import FINDINGS, FLOWS, WINDOWS
+
+HOUR_NS = 3_600_000_000_000
+_SCORED = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding about a host: whom, when, what it was called, and when the event clock told it."""
+
+    id: str
+    host: str
+    start_ns: int
+    end_ns: int
+    patterns: tuple[str, ...]
+    told_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Host-minutes as columns, each (n,): start, host, score and p-value (NaN without), scored or not."""
+
+    start_ns: NDArray[np.int64]
+    host: NDArray[np.object_]
+    score: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    scored: NDArray[np.bool_]
+
+
+def read_windows(folder: Path) -> Windows:
+    """The windows of a results folder."""
+    table = pq.read_table(folder / WINDOWS, columns=["window_start", "host", "score", "p_value", "phase"])
+    phase = np.asarray(table["phase"].to_pylist(), np.object_)
+    return Windows(
+        table["window_start"].cast("int64").to_numpy(),
+        np.asarray(table["host"].to_pylist(), np.object_),
+        table["score"].to_numpy().astype(np.float64),
+        table["p_value"].to_numpy().astype(np.float64),
+        phase == _SCORED,
+    )
+
+
+def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:
+    """The findings about hosts, by start; `told_ns` says by id when each was told."""
+    found = []
+    for line in (folder / FINDINGS).read_text(encoding="utf-8").splitlines():
+        finding = json.loads(line)
+        if finding["subject"]["kind"] == "host":
+            start_ns, end_ns = time_ns(finding["start"]), time_ns(finding["end"])
+            told = told_ns.get(finding["id"], end_ns)
+            patterns = tuple(finding["patterns"])
+            found.append(Told(finding["id"], finding["subject"]["value"], start_ns, end_ns, patterns, told))
+    return found
+
+
+def positive_hours(folder: Path, incidents: list[Incident]) -> set[tuple[str, int]]:
+    """(host, hour) pairs that hold a packet of an incident, of the subject and of its peers.
+
+    A flow belongs to an incident when it ran between the subject and one of the peers (any, when
+    none are named) during it.
+    """
+    names = ["ts_start", "ts_end", "client_ip", "server_ip"]
+    table = pq.read_table(folder / FLOWS, columns=names)
+    start, end = (table[name].cast("int64").to_numpy() for name in names[:2])
+    client, server = (np.asarray(table[name].to_pylist(), np.object_) for name in names[2:])
+    hours: set[tuple[str, int]] = set()
+    for incident in incidents:
+        during = (end >= incident.start_ns) & (start <= incident.end_ns)
+        for ours, theirs in ((client, server), (server, client)):
+            for at in np.flatnonzero(during & (ours == incident.subject)).tolist():
+                if incident.peers and theirs[at] not in incident.peers:
+                    continue
+                first = max(int(start[at]), incident.start_ns) // HOUR_NS
+                last = min(int(end[at]), incident.end_ns) // HOUR_NS
+                for hour in range(first, last + 1):
+                    hours |= {(incident.subject, hour), (str(theirs[at]), hour)}
+    return hours

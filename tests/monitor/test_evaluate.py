@@ -1,0 +1,103 @@
+"""The evaluation: truth files, figures on small made cases, and the shipped day from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.cli import run
+from monitor.evaluate.figures import calibration, detection, false_alerts, host_hours, ranking
+from monitor.evaluate.outcome import HOUR_NS, Told, Windows
+from monitor.evaluate.truth import Incident, TruthError, load_incidents
+
+MINUTE = HOUR_NS // 60
+GOOD: dict[str, Any] = {
+    "id": "a", "kind": "beacon", "subject": "10.0.0.1", "peers": ["1.2.3.4"],
+    "start": "2026-09-01T00:00:00Z", "end": "2026-09-01T01:00:00.5Z",
+}  # fmt: skip
+
+
+def written(tmp_path: Path, *incidents: Any) -> Path:
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"schema": 1, "incidents": incidents, "embeddings": []}), encoding="utf-8")
+    return path
+
+
+def test_a_truth_file_is_read(tmp_path: Path) -> None:
+    (incident,) = load_incidents(written(tmp_path, GOOD))
+    assert incident.end_ns - incident.start_ns == 3_600_500_000_000
+    assert incident.peers == {"1.2.3.4"}
+
+
+def test_every_error_of_a_truth_file_is_told_at_once(tmp_path: Path) -> None:
+    backwards = {**GOOD, "end": "2026-08-01T00:00:00Z"}
+    missing = {key: value for key, value in GOOD.items() if key != "peers"}
+    local = {**GOOD, "start": "2026-09-01T00:00:00+08:00"}
+    with pytest.raises(TruthError) as caught:
+        load_incidents(written(tmp_path, GOOD, backwards, missing, local, 7))
+    lines = str(caught.value).splitlines()
+    assert [line.split("incidents[")[1][0] for line in lines] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "incidents": []}', "\x00"])
+def test_what_is_no_truth_file_is_one_line(tmp_path: Path, text: str, capsys: Any) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(text, encoding="utf-8")
+    assert run(["evaluate", "--truth", str(path), "none.pcap", "--out", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def windows(*rows: tuple[int, str, float, float]) -> Windows:
+    """(minute, host, score, p-value) each, all scored."""
+    minute, host, score, p_value = zip(*rows, strict=True)
+    return Windows(
+        np.array(minute) * MINUTE,
+        np.array(host, np.object_),
+        np.array(score),
+        np.array(p_value),
+        np.ones(len(rows), np.bool_),
+    )
+
+
+def test_the_ranking_of_host_hours() -> None:
+    made = windows((0, "a", 0.4, 0.5), (1, "a", 0.9, 0.01), (2, "b", 0.5, 0.4), (61, "a", 0.3, 0.9))
+    hours = host_hours(made, {("a", 0)})
+    assert sorted(zip(hours.score.tolist(), hours.positive.tolist(), strict=True)) == [
+        (0.3, False), (0.5, False), (0.9, True),
+    ]  # fmt: skip
+    assert ranking(hours)["roc_auc"] == 1.0
+    assert ranking(host_hours(made, set()))["roc_auc"] is None
+    assert calibration(made, {("a", 0)})[-1] == (0.5, 0.5)
+
+
+def incident(kind: str, host: str, start: int, end: int) -> Incident:
+    return Incident(kind, kind, host, frozenset({"9.9.9.9"}), start * MINUTE, end * MINUTE)
+
+
+def told(host: str, start: int, end: int, *patterns: str, at: int | None = None) -> Told:
+    return Told(f"{host}{start}", host, start * MINUTE, end * MINUTE, patterns, (at or end) * MINUTE)
+
+
+def test_detection_and_false_alerts() -> None:
+    happened = [incident("beacon", "a", 10, 60), incident("flood", "b", 100, 101)]
+    found = [told("a", 12, 30, "beacon", at=15), told("b", 40, 41, "flood"), told("c", 10, 20)]
+    entries = detection(happened, found)
+    assert [(each["found"], each["named"], each["seconds_to_detect"]) for each in entries] == [
+        (True, True, 300.0), (False, False, None),
+    ]  # fmt: skip
+    alerts = false_alerts(happened, found, 0, 2 * 24 * HOUR_NS)
+    assert (alerts["false"], alerts["false_a_day"]) == (2, 1.0)
+
+
+def test_the_shipped_day(root: Path, tmp_path: Path) -> None:
+    day = root / "pcaps" / "campus-day.pcap.zst"
+    truth = root / "pcaps" / "campus-day.truth.json"
+    assert run(["evaluate", str(day), "--truth", str(truth), "--out", str(tmp_path), "--live"]) == 0
+    figures = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert [each["found"] and each["named"] for each in figures["incidents"]] == [True] * 3
+    assert max(each["seconds_to_detect"] for each in figures["incidents"]) < 600
+    assert figures["false_alerts"]["false"] == 0
