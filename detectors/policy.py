@@ -1,0 +1,177 @@
+"""The opinion's rules over time: use and connections in, findings out when a window or a day is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.catalogue import Catalogue
+from detectors.embedding.embedding import Embedding
+from detectors.findings import Finding, Origin
+from detectors.networks import Networks
+from detectors.register.standing import Register
+from detectors.rules.book import DAY_RULES, WINDOW_RULES
+from detectors.rules.rule import DayCase, Knowledge, WindowCase
+from detectors.rules.settings import RuleSettings
+from detectors.use.calendar import Calendar
+from detectors.use.day import Day, apps_of
+from detectors.use.link_rows import WINDOW_MINUTES
+from detectors.use.sessions import device_uses
+from detectors.use.use_book import UseBook
+from detectors.use.use_rows import rows_of_use
+from detectors.use.weaknesses import Weaknesses
+from detectors.use.windows import LinkBook, Past, service_windows
+from detectors.window_features import MINUTE_NS
+
+#: A window or a day closes this long after its end: flows are over at most five minutes after their
+#: last packet, and are told of then.
+_GRACE_MINUTES = 10
+
+#: What is known of embeddings by now.
+Embeddings = Callable[[], Sequence[Embedding]]
+
+
+class Policy:
+    """Of each block `take` the deltas and `take_rows` the flow rows, then `advance`; at last `finish`.
+
+    Only flows to education services and to services that a register names are kept. Which devices are
+    the campus's own may be open until an address of its networks shows up: until then all clients are,
+    and what was found of them is held back.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        register: Register,
+        settings: RuleSettings,
+        timezone: str,
+        networks: Networks,
+        origin: Origin,
+    ) -> None:
+        self._known = Knowledge(
+            catalogue, register, settings, Calendar(settings.calendar, timezone), origin
+        )
+        self._networks = networks
+        self._uses = UseBook(settings.max_use_rows)
+        self._links = LinkBook(len(catalogue))
+        self._past = Past()
+        self._weaknesses = Weaknesses()
+        self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
+        self._chosen = self._services_of_interest()
+
+    def judge_by(self, register: Register, settings: RuleSettings, timezone: str) -> None:
+        """From now on judge by these; nothing that was counted is lost."""
+        known = self._known
+        known.register, known.settings = register, settings
+        known.calendar = Calendar(settings.calendar, timezone)
+        self._chosen = self._services_of_interest()
+
+    def take(self, deltas: NDArray[np.void], service: NDArray[np.int32]) -> None:
+        """Take DELTAs with the service of each."""
+        at = np.flatnonzero(self._chosen[service])
+        if len(at):
+            deltas, service = deltas[at], service[at]
+            moved = (deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0)
+            self._uses.add(
+                rows_of_use(deltas[moved], service[moved], self._networks, self._known.settings.active)
+            )
+
+    def take_rows(
+        self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
+    ) -> None:
+        """Take FLOW_ROWs with the FACTS and service of each."""
+        at = np.flatnonzero(self._chosen[service])
+        if len(at):
+            self._links.add(rows[at], facts[at], service[at])
+
+    def advance(
+        self, clock_ns: int, all_clients: bool, embeddings: Embeddings = tuple
+    ) -> list[Finding]:
+        """The findings of windows and days that are over by the event clock."""
+        return self._close(clock_ns // MINUTE_NS - _GRACE_MINUTES, all_clients, embeddings)
+
+    def finish(self, all_clients: bool, embeddings: Embeddings = tuple) -> list[Finding]:
+        """The findings of all that is still open."""
+        return self._close(np.iinfo(np.int64).max, all_clients, embeddings)
+
+    @property
+    def silent(self) -> dict[str, int]:
+        """How often each rule kept silent because no list covers what it asks for."""
+        rules = (*DAY_RULES, *WINDOW_RULES)
+        return {rule.name: self._known.silent.get(rule.name, 0) for rule in rules}
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What came late, and what did not fit."""
+        return {"use_rows_late": self._uses.late + self._links.late, "use_rows_shed": self._uses.shed}
+
+    def _services_of_interest(self) -> NDArray[np.bool_]:
+        """By service index; the last place is for -1, no service."""
+        known = self._known
+        named = frozenset(known.register.services)
+        chosen = [each.category == "education" or each.id in named for each in known.catalogue.services]
+        return np.array([*chosen, False], np.bool_)
+
+    def _close(self, before: int, all_clients: bool, embeddings: Embeddings) -> list[Finding]:
+        """Close every window and day that ends by the minute `before`, in order of time."""
+        found: list[Finding] = []
+        while True:
+            window, day_end = self._next_window(), self._next_day_end()
+            edge = before if day_end is None else min(before, day_end)
+            if window is not None and (window + 1) * WINDOW_MINUTES <= edge:
+                found.extend(self._close_window(window, all_clients))
+            elif day_end is not None and day_end <= before:
+                found.extend(self._close_day(day_end, all_clients, embeddings))
+            else:
+                return found
+
+    def _next_window(self) -> int | None:
+        """The earliest window that has not been judged."""
+        held = (*self._uses.windows, *self._links.windows)
+        return min((window for window in held if window >= self._judged_before), default=None)
+
+    def _next_day_end(self) -> int | None:
+        """The minute at which the earliest open day is over."""
+        held = (*self._uses.windows, *self._weaknesses.windows)
+        if not held:
+            return None
+        calendar = self._known.calendar
+        day = calendar.day_of(min(held) * WINDOW_MINUTES * MINUTE_NS)
+        return calendar.end_ns(day) // MINUTE_NS
+
+    def _close_window(self, window: int, all_clients: bool) -> list[Finding]:
+        self._judged_before = window + 1
+        uses = self._ours(self._uses.window(window), all_clients)
+        links = self._links.close(window)
+        if links is not None:
+            self._weaknesses.add(window, links)
+        found: list[Finding] = []
+        for each in service_windows(window, uses, links):
+            case = WindowCase(each, self._past.of(each.service), self._known)
+            told = [finding for rule in WINDOW_RULES for finding in rule.judge(case)]
+            self._past.add(each, strange=bool(told))
+            found.extend(told)
+        return found
+
+    def _close_day(self, end: int, all_clients: bool, embeddings: Embeddings) -> list[Finding]:
+        calendar, settings = self._known.calendar, self._known.settings
+        date = calendar.day_of((end - 1) * MINUTE_NS)
+        rows = self._ours(self._uses.close(end // WINDOW_MINUTES), all_clients)
+        day = Day(
+            date=date,
+            start_ns=calendar.start_ns(date),
+            end_ns=calendar.end_ns(date),
+            is_school_day=calendar.is_school_day(date),
+            apps=apps_of(device_uses(rows, calendar.curfew_minutes(date), settings.active)),
+            weaknesses=self._weaknesses.close(end // WINDOW_MINUTES),
+            embeddings=tuple(embeddings()),
+        )
+        case = DayCase(day, self._known)
+        found = [finding for rule in DAY_RULES for finding in rule.judge(case)]
+        return sorted(found, key=lambda each: (each.start_ns, each.rule, each.subject.value))
+
+    @staticmethod
+    def _ours(rows: NDArray[np.void], all_clients: bool) -> NDArray[np.void]:
+        return rows if all_clients else rows[rows["inside"] == 1]

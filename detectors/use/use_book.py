@@ -1,0 +1,76 @@
+"""The minutes of use that are still open, by window; bounded, exact in any order of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.use.link_rows import WINDOW_MINUTES
+from detectors.use.use_rows import USE, merged
+
+_PENDING_ROWS = 1 << 16
+
+
+class UseBook:
+    """Takes USE rows, gives back those of a window or of a day, and forgets them with the day."""
+
+    def __init__(self, max_rows: int) -> None:
+        """Keep at most `max_rows`; what is more is shed and counted."""
+        self._max_rows = max_rows
+        self._windows: dict[int, list[NDArray[np.void]]] = {}
+        self._rows = 0
+        self._closed_before = np.iinfo(np.int64).min
+        self.late = 0
+        self.shed = 0
+
+    @property
+    def windows(self) -> list[int]:
+        """Numbers of the windows that hold rows."""
+        return list(self._windows)
+
+    def add(self, rows: NDArray[np.void]) -> None:
+        """Take rows; those of a day that is closed are late, counted and dropped."""
+        if len(rows) == 0:
+            return
+        number = rows["minute"] // WINDOW_MINUTES
+        first, last = int(number.min()), int(number.max())
+        for window in [first] if first == last else np.unique(number).tolist():
+            part = rows if first == last else rows[number == window]
+            if window < self._closed_before:
+                self.late += len(part)
+            else:
+                self._keep(window, part)
+
+    def window(self, number: int) -> NDArray[np.void]:
+        """The merged rows of a window; they stay."""
+        chunks = self._windows.get(number)
+        if not chunks:
+            return np.zeros(0, USE)
+        if len(chunks) > 1 or len(chunks[0]):
+            before = sum(len(chunk) for chunk in chunks)
+            chunks[:] = [merged(np.concatenate(chunks))]
+            self._rows -= before - len(chunks[0])
+        return chunks[0]
+
+    def close(self, end: int) -> NDArray[np.void]:
+        """The merged rows of all windows before `end`; they leave."""
+        over = sorted(window for window in self._windows if window < end)
+        chunks = [chunk for window in over for chunk in self._windows.pop(window)]
+        self._closed_before = max(self._closed_before, end)
+        if not chunks:
+            return np.zeros(0, USE)
+        self._rows -= sum(len(chunk) for chunk in chunks)
+        return merged(np.concatenate(chunks))
+
+    def _keep(self, window: int, rows: NDArray[np.void]) -> None:
+        chunks = self._windows.setdefault(window, [])
+        if sum(len(chunk) for chunk in chunks[1:]) >= _PENDING_ROWS:
+            self.window(window)
+        room = self._max_rows - self._rows
+        if len(rows) > room:
+            self.window(window)
+            room = self._max_rows - self._rows
+            self.shed += max(len(rows) - room, 0)
+            rows = rows[: max(room, 0)]
+        chunks.append(rows)
+        self._rows += len(rows)

@@ -1,0 +1,127 @@
+"""Windows of services in event time: use and connections of a quarter of an hour, and those before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.use.link_rows import LINK, WINDOW_NS, add_links, median_rtt_ms
+
+#: Windows of one service that its past is made of: a week.
+_PAST_WINDOWS = 7 * 96
+#: After two hours of strange windows what was strange has become usual.
+_MAX_LEFT_OUT = 8
+#: Windows that can be open at once; a row of an older one is late.
+_MAX_OPEN = 96
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceWindow:
+    """A quarter of an hour of one service. A share of nothing is None."""
+
+    service: int
+    start_ns: int
+    devices: int
+    opened: int  # flows, as minutes saw them
+    up: int
+    down: int
+    flows: int  # TCP connections that ended and whose opening was seen
+    failed: int
+    packets: int
+    retransmissions: int
+    rtt_ms: float | None
+
+    @property
+    def failed_share(self) -> float | None:
+        """Of the connections."""
+        return self.failed / self.flows if self.flows else None
+
+    @property
+    def retransmitted_share(self) -> float | None:
+        """Of the packets."""
+        return self.retransmissions / self.packets if self.packets else None
+
+
+class LinkBook:
+    """LINKs of the windows that are open, by window and service."""
+
+    def __init__(self, services: int) -> None:
+        self._services = services
+        self._open: dict[int, NDArray[np.void]] = {}
+        self._closed_before = np.iinfo(np.int64).min
+        self.late = 0
+
+    def add(self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]) -> None:
+        """Take FLOW_ROWs of apps, each in the window in which it ended."""
+        window = rows["ts_end_ns"] // WINDOW_NS
+        for number in np.unique(window).tolist():
+            chosen = window == number
+            if number < self._closed_before or (len(self._open) >= _MAX_OPEN and number not in self._open):
+                self.late += int(np.count_nonzero(chosen))
+                continue
+            links = self._open.get(number)
+            if links is None:
+                links = self._open[number] = np.zeros(self._services, LINK)
+            add_links(links, rows[chosen], facts[chosen], service[chosen].astype(np.int64))
+
+    @property
+    def windows(self) -> list[int]:
+        """Numbers of the open windows."""
+        return list(self._open)
+
+    def close(self, number: int) -> NDArray[np.void] | None:
+        """The LINKs of a window, by service; nothing more is taken for it or those before."""
+        self._closed_before = max(self._closed_before, number + 1)
+        return self._open.pop(number, None)
+
+
+class Past:
+    """Each service's earlier windows, bounded."""
+
+    def __init__(self) -> None:
+        self._windows: dict[int, deque[ServiceWindow]] = {}
+        self._strange: dict[int, int] = {}  # windows in a row that were
+
+    def of(self, service: int) -> list[ServiceWindow]:
+        """Earlier windows, oldest first."""
+        return list(self._windows.get(service, ()))
+
+    def add(self, window: ServiceWindow, strange: bool) -> None:
+        """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on."""
+        in_a_row = self._strange.get(window.service, 0) + 1 if strange else 0
+        self._strange[window.service] = in_a_row
+        if 0 < in_a_row <= _MAX_LEFT_OUT:
+            return
+        self._windows.setdefault(window.service, deque(maxlen=_PAST_WINDOWS)).append(window)
+
+
+def service_windows(
+    number: int, uses: NDArray[np.void], links: NDArray[np.void] | None
+) -> Iterator[ServiceWindow]:
+    """The windows of all services that did anything; `uses`: merged USE rows of these minutes."""
+    services, starts = np.unique(uses["service"], return_index=True)
+    ends = np.append(starts[1:], len(uses)).tolist()
+    parts = {int(s): uses[a:b] for s, a, b in zip(services, starts.tolist(), ends, strict=True)}
+    linked = [] if links is None else np.flatnonzero(links["packets"]).tolist()
+    nothing = np.zeros(1, LINK)[0]
+    for service in sorted({*parts, *linked}):
+        part = parts.get(service, uses[:0])
+        link = nothing if links is None else links[service]
+        pairs = np.stack([part["device_hi"], part["device_lo"]], axis=1)
+        yield ServiceWindow(
+            service=service,
+            start_ns=number * WINDOW_NS,
+            devices=len(np.unique(pairs, axis=0)),
+            opened=int(part["flows"].sum()),
+            up=int(part["up"].sum()),
+            down=int(part["down"].sum()),
+            flows=int(link["flows"]),
+            failed=int(link["failed"]),
+            packets=int(link["packets"]),
+            retransmissions=int(link["retransmissions"]),
+            rtt_ms=median_rtt_ms(link["rtt"]),
+        )
