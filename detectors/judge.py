@@ -17,6 +17,8 @@ from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
 from detectors.nxdomain_rows import MissingNames
 from detectors.open_rows import rows_of_opens
+from detectors.policy import Embeddings, Policy
+from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
 from wire.names.strings import StringTable
@@ -32,9 +34,10 @@ class Detectors:
     """
 
     def __init__(self, settings: DetectorSettings, strings: StringTable) -> None:
-        """Load the catalogue, and the model where one is given.
+        """Load the catalogue and the registers, and the model where one is given.
 
-        Raises CatalogueError, ModelFileError or OSError, each with a message for the operator.
+        Raises CatalogueError, RegisterError, ModelFileError or OSError, each with a message for the
+        operator.
         """
         self.catalogue = Catalogue.load(settings.catalogue)
         self._classifier = Classifier(self.catalogue, strings)
@@ -46,6 +49,13 @@ class Detectors:
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
+        register = load_register(settings.registers, self.catalogue, settings.schools)
+        origin = Origin(settings.campus, settings.sensor, settings.key)
+        self._policy = Policy(
+            self.catalogue, register, settings.rules, settings.timezone, self._networks, origin
+        )
+        #: Gives what is known of third parties that ride along with apps by now.
+        self.embeddings: Embeddings = tuple
 
     def classify(
         self, facts: NDArray[np.void]
@@ -70,9 +80,16 @@ class Detectors:
         if len(dns.names):
             self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
             self._add("nx", self._missing_names.rows(deltas, dns))
+        self._policy.take(deltas, self.classify(facts)[0])
         self._decide_who_is_host(deltas)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))
+
+    def take_rows(
+        self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
+    ) -> None:
+        """Take FLOW_ROWs with the FACTS and service of each."""
+        self._policy.take_rows(rows, facts, service)
 
     def take_opens(self, events: NDArray[np.void]) -> None:
         """Take EVENTs; those that open a flow tell when."""
@@ -81,16 +98,20 @@ class Detectors:
     def advance(self, clock_ns: int) -> Judged:
         """Close the minutes that are over by the event clock, after the configured grace."""
         before_ns = clock_ns - self._settings.grace_seconds * _SECOND_NS
-        if self._clients is not None:
-            judged = self._clients.advance(before_ns)
-            if len(judged.windows) or judged.findings or judged.updates:
-                self._of_clients.append(judged)
-        return self._hosts.advance(before_ns)
+        judged = self._hosts.advance(before_ns)
+        told = self._policy.advance(clock_ns, self.hosts_are_clients, self.embeddings)
+        if self._clients is None:
+            return _with(judged, told)
+        of_clients = _with(self._clients.advance(before_ns), told)
+        if len(of_clients.windows) or of_clients.findings or of_clients.updates:
+            self._of_clients.append(of_clients)
+        return judged
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
         track = self._hosts if self._clients is None else self._clients
-        left = [*self._of_clients, track.finish()]
+        told = self._policy.finish(self.hosts_are_clients, self.embeddings)
+        left = [*self._of_clients, _with(track.finish(), told)]
         self._of_clients = []
         return Judged(
             np.concatenate([judged.windows for judged in left]),
@@ -107,7 +128,13 @@ class Detectors:
     def counters(self) -> dict[str, int]:
         """What came late and what was shed, by name; a closed set."""
         track = self._hosts if self._clients is None else self._clients
-        return {**track.counters, "dns_counts_forgotten": self._dns_counts.forgotten}
+        forgotten = self._dns_counts.forgotten
+        return {**track.counters, "dns_counts_forgotten": forgotten, **self._policy.counters}
+
+    @property
+    def silent(self) -> dict[str, int]:
+        """How often each rule of the opinion kept silent because no list covers what it asks for."""
+        return self._policy.silent
 
     def _decide_who_is_host(self, deltas: NDArray[np.void]) -> None:
         """Drop the clients' track for good when an address of the networks shows up."""
@@ -143,5 +170,10 @@ class Detectors:
         return Learner(settings.forest, settings.schedule)
 
 
+def _with(judged: Judged, findings: list[Finding]) -> Judged:
+    """The same with more findings."""
+    return Judged(judged.windows, [*judged.findings, *findings], judged.updates) if findings else judged
+
+
 def _in_order(findings: list[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda each: (each.start_ns, each.subject.value))
+    return sorted(findings, key=lambda each: (each.start_ns, each.rule, each.subject.value))

@@ -8,6 +8,7 @@ from pathlib import Path
 from detectors.campus_networks import DEFAULT_NETWORKS, Network
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
+from detectors.rules.settings import RuleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,13 @@ class DetectorSettings:
     key: bytes  # makes the ids of findings
     campus: str = "campus"
     sensor: str = "sensor"
+    timezone: str = "Asia/Shanghai"
     networks: tuple[Network, ...] = DEFAULT_NETWORKS
+    #: Folders of imports, YAML of lists, CSV or XLSX; without them every standing is unknown.
+    registers: tuple[Path, ...] = ()
+    #: The names that the school has in lists.
+    schools: tuple[str, ...] = ()
+    rules: RuleSettings = field(default_factory=RuleSettings)
     #: In a replay, clients are the hosts while no address lies in `networks`.
     clients_may_be_hosts: bool = True
     #: Findings of the forest that the operator accepts by chance in a day.

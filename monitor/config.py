@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from detectors.campus_networks import DEFAULT_NETWORKS
+from detectors.rules.settings import RuleSettings
 from monitor.shipped import shipped
 
 
@@ -165,3 +166,4 @@ class Config(_Section):
     history: History = History()
     catalogue: CatalogueFiles = Field(default_factory=CatalogueFiles)
     registers: RegisterFiles = RegisterFiles()
+    rules: RuleSettings = RuleSettings()

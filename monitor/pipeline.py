@@ -171,6 +171,7 @@ class AnalysisStages:
         """Rows of flows that ended or are due: classified, into the history."""
         facts = step.row_facts
         service, category = self.detectors.classify(facts)
+        self.detectors.take_rows(step.rows, facts, service)
         results.keep_flows(
             FlowRows(step.rows, facts, service, category, step.row_query_offsets, step.row_query_ids)
         )

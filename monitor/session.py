@@ -98,4 +98,5 @@ class Session:
             clock_ns=self._clock_ns,
             hosts_are_clients=self._analysis.detectors.hosts_are_clients,
             seconds=time.monotonic() - self._started,
+            silent=self._analysis.detectors.silent,
         )

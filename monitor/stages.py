@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 from detectors.forest.learner import Schedule
 from detectors.networks import Networks
@@ -63,7 +64,11 @@ def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) 
             key=derived(key, b"finding id"),
             campus=config.campus.id,
             sensor=config.campus.sensor,
+            timezone=config.campus.timezone,
             networks=config.campus.networks,
+            registers=registers_of(config),
+            schools=config.registers.schools,
+            rules=config.rules,
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file,
             learn_from_replay=not learn_live,
@@ -77,6 +82,12 @@ def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) 
         if pseudonymise
         else None,
     )
+
+
+def registers_of(config: Config) -> tuple[Path, ...]:
+    """Where lists are: the folder of imports, then further files. A folder without imports may miss."""
+    store = config.registers.store
+    return ((store,) if store is not None and store.is_dir() else ()) + config.registers.files
 
 
 def derived(key: bytes, purpose: bytes) -> bytes:

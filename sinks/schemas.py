@@ -141,6 +141,7 @@ def _summary() -> dict[str, Any]:
         "windows": _counts(PHASES),
         "hosts_are_clients": {"type": "boolean", "description": "no address lay in the campus networks"},
         "findings": _counts(RULES),
+        "silent": {**_counts(RULES), "description": "times that a rule kept silent for want of a list"},
         "patterns": _counts(tuple(PATTERNS)),
         "seconds": {"type": "number", "minimum": 0, "description": "real time taken"},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from detectors.findings import rfc3339
@@ -20,6 +20,8 @@ SHED = (
     "pattern_rows_shed",
     "windows_shed",
     "dns_counts_forgotten",
+    "use_rows_late",
+    "use_rows_shed",
 )
 
 
@@ -30,6 +32,7 @@ class Account:
     problems: a line per capture that could not be read whole. counters, rejects: of the flow table.
     skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
     there was no packet. late: of the detectors. seconds: of real time that the run took.
+    silent: how often each rule could not judge for want of a list.
     """
 
     problems: Sequence[str]
@@ -41,6 +44,7 @@ class Account:
     clock_ns: int | None
     hosts_are_clients: bool
     seconds: float
+    silent: Mapping[str, int] = field(default_factory=dict)
 
 
 def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
@@ -83,6 +87,7 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "windows": tally.by_phase(),
         "hosts_are_clients": account.hosts_are_clients,
         "findings": dict(tally.rules),
+        "silent": {rule: account.silent.get(rule, 0) for rule in tally.rules},
         "patterns": dict(tally.patterns),
         "seconds": round(account.seconds, 3),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detectors.catalogue.categories import CATEGORIES
-from detectors.findings_text import LIMITS, PATTERNS
+from detectors.findings_text import PATTERNS
+from detectors.rules.book import RULE_NAMES
 from detectors.window_features import PHASES
 from wire.capture.pcapng_blocks import SKIPPED
 from wire.flows.packet import REJECT_REASONS
@@ -29,7 +30,7 @@ NAME_EVENTS = (
     *(f"quic_{name}" for name in QUIC_COUNTER_NAMES),
     "strings_refused",
 )
-RULES = tuple(LIMITS)
+RULES = RULE_NAMES
 
 #: Label values that stand in the catalogue, not in the code.
 FROM_CATALOGUE = None
@@ -112,5 +113,11 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "windows_total", "Host-minutes, by what became of them.", "phase"),
     _metric(HISTOGRAM, "anomaly_score", "Scores of host-minutes; higher is stranger."),
     _metric(COUNTER, "findings_total", "Findings, by rule.", "rule"),
+    _metric(
+        COUNTER,
+        "rules_silent_total",
+        "Times that a rule of the opinion kept silent because no list covers what it asks for, by rule.",
+        "rule",
+    ),
     _metric(COUNTER, "finding_patterns_total", "Findings that show a pattern, by pattern.", "pattern"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.metrics.definitions import NAME_EVENTS
+from sinks.metrics.definitions import NAME_EVENTS, RULES
 from sinks.metrics.exposition import Exposition
 from sinks.summary import Account
 from sinks.tally import Tally
@@ -43,6 +43,7 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("service_bytes_total", tally.service_bytes())
     exposition.set_each("windows_total", tally.by_phase())
     exposition.set_each("findings_total", tally.rules)
+    exposition.set_each("rules_silent_total", {name: account.silent.get(name, 0) for name in RULES})
     exposition.set_each("finding_patterns_total", tally.patterns)
     for category, (sent, received) in tally.category_bytes().items():
         exposition.set("classified_bytes_total", sent, category, "c2s")
