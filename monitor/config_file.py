@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ _MAX_BYTES = 1 << 20
 _MAX_DEPTH = 8
 _MAX_NODES = 10_000
 _Location = tuple[int | str, ...]
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ConfigError(Exception):
@@ -33,13 +34,17 @@ def load(path: Path | None) -> Config:
     """
     if path is None:
         return Config()
+    return _anchored(checked(path, Config), path.resolve().parent)
+
+
+def checked(path: Path, model: type[_Model]) -> _Model:
+    """The YAML file at `path` as a `model`; bounded in size and depth. Raises ConfigError."""
     places: dict[_Location, int] = {}
     tree = _read(path, places)
     try:
-        config = Config.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError([_describe(path, places, each) for each in error.errors()]) from None
-    return _anchored(config, path.resolve().parent)
+        raise ConfigError([_describe(path, places, model, each) for each in error.errors()]) from None
 
 
 def show(config: Config) -> str:
@@ -88,7 +93,7 @@ def _plain(path: Path, node: yaml.Node, at: _Location, places: dict[_Location, i
     return yaml.SafeLoader("").construct_object(node)
 
 
-def _describe(path: Path, places: Mapping[_Location, int], error: Any) -> str:
+def _describe(path: Path, places: Mapping[_Location, int], model: type[BaseModel], error: Any) -> str:
     location: _Location = tuple(error["loc"])
     known = location
     while known and known not in places:
@@ -96,20 +101,28 @@ def _describe(path: Path, places: Mapping[_Location, int], error: Any) -> str:
     what = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         what = "unknown key"
-        near = get_close_matches(str(location[-1]), _keys_of(location[:-1]), n=1)
+        near = get_close_matches(str(location[-1]), _keys_of(model, location[:-1]), n=1)
         what += f"; did you mean `{near[0]}`?" if near else ""
     return f"{path}:{places.get(known, 1)}: {_dotted(known or location)}: {what}"
 
 
-def _keys_of(location: _Location) -> list[str]:
-    """The keys that the section at `location` knows."""
-    section: type[BaseModel] = Config
+def _keys_of(model: type[BaseModel], location: _Location) -> list[str]:
+    """The keys that the section at `location` knows; none where sections are of several kinds."""
+    section = model
     for name in location:
-        inner = section.model_fields[str(name)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if isinstance(name, int):
+            continue  # a place in a list, whose items the annotation before has given
+        field = section.model_fields.get(name)
+        inner = None if field is None else field.annotation
+        inner = next((each for each in (inner, *get_args(inner)) if _is_section(each)), None)
+        if inner is None:
             return []
         section = inner
     return list(section.model_fields)
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _dotted(location: _Location) -> str:

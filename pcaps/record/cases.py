@@ -17,7 +17,14 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from pcaps.record.tls_bytes import ANDROID_APP, ClientProfile, Entropy, client_hello, records, server_flight
+from monitor.simulate.tls_bytes import (
+    ANDROID_APP,
+    ClientProfile,
+    Entropy,
+    client_hello,
+    records,
+    server_flight,
+)
 
 FOLDER = Path(__file__).resolve().parents[1]
 START_US = 1_788_220_800_000_000  # 2026-09-01 00:00 UTC

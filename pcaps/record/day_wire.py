@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 
+from monitor.simulate.tls_bytes import ANDROID_APP, CHROME, IPHONE_APP, Entropy, client_hello, records
 from pcaps.record.day_frames import ACK, FIN, PSH, RST, SYN, tcp_frame, udp_frame
 from pcaps.record.messages import dns_answer, dns_query, http_answer, http_request
-from pcaps.record.tls_bytes import ANDROID_APP, CHROME, IPHONE_APP, Entropy, client_hello, records
 
 RESOLVER = 0xC6336435  # 198.51.100.53
 FIRST_DEVICE = 0x0A1E010A  # 10.30.1.10

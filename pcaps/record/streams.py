@@ -6,7 +6,18 @@ import itertools
 import struct
 from collections.abc import Iterator
 
-from pcaps.record import quic_bytes
+from monitor.simulate import quic_bytes
+from monitor.simulate.tls_bytes import (
+    CHROME,
+    FIREFOX,
+    OLD_APP,
+    QUIC_APP,
+    QUIC_CHROME,
+    Entropy,
+    client_hello,
+    records,
+    server_flight,
+)
 from pcaps.record.cases import Case, Piece, Talk, tcp_talk, tls_answer, tls_hello, tls_talk
 from pcaps.record.messages import (
     dns_answer,
@@ -17,17 +28,6 @@ from pcaps.record.messages import (
     http_answer,
     http_request,
     http_talk,
-)
-from pcaps.record.tls_bytes import (
-    CHROME,
-    FIREFOX,
-    OLD_APP,
-    QUIC_APP,
-    QUIC_CHROME,
-    Entropy,
-    client_hello,
-    records,
-    server_flight,
 )
 
 _CLIENT, _SERVER = "10.20.0.5", "203.0.113.10"

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pcaps.record import quic_bytes, tls_bytes
-from pcaps.record.tls_bytes import Entropy
+from monitor.simulate import quic_bytes, tls_bytes
+from monitor.simulate.tls_bytes import Entropy
 from tests.bench.frames_kernel import DNS, FULL_SEGMENT, HTTP, OPEN_UDP, QUIC, TLS
 
 ROOT = Path(__file__).resolve().parents[2]

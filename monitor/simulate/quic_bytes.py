@@ -8,7 +8,7 @@ import itertools
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pcaps.record.tls_bytes import Entropy
+from monitor.simulate.tls_bytes import Entropy
 
 VERSION_1 = 1
 #: RFC 9001 section 5.2.

@@ -1,0 +1,329 @@
+"""Sightings in, embeddings out: the whole room behind three methods.
+
+    embeddings = Embeddings(catalogue ids, their categories)
+    embeddings.take(sightings, end_ns)   minutes that are over, in order of time
+    embeddings.merge(another)            another day's or worker's
+    embeddings.result()                  what rides along with what
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.categories import (
+    ADVERTISING,
+    CATEGORIES,
+    EDUCATION,
+    FUNCTIONAL,
+    GAME,
+    PLATFORM,
+    TRACKING,
+)
+from detectors.embedding.discovery import q_values
+from detectors.embedding.embedding import Embedding
+from detectors.embedding.fit import Fit, fit
+from detectors.embedding.sessions import GAP_MINUTES, TAIL_MINUTES, Active, Sessions
+from detectors.embedding.sightings import BROWSING, SIGHTING
+from detectors.embedding.statistics import (
+    BROWSES,
+    BUCKETS,
+    CLIENT_BITS,
+    FIRST,
+    FIRST_ALONE,
+    HOURS,
+    LATER,
+    TAIL,
+    Statistics,
+    column_of,
+    combinations,
+)
+
+_APPS = (EDUCATION, PLATFORM, GAME)
+_THIRDS = (ADVERTISING, TRACKING, FUNCTIONAL, GAME)
+_MINUTE_NS = 60_000_000_000
+#: A session's third party is counted once; so long it is remembered after it was last seen.
+_REMEMBERED_MINUTES = 180
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSettings:
+    """When a third party is held to ride along; docs/embedding.md argues the defaults.
+
+    false_discovery_rate: accepted share of false pairs among the accepted. least_clients: distinct
+    clients that a pair needs. least_effect: minutes a session. least_share: of the third party's
+    minutes in the app's sessions, what the app itself must account for. most_inflation: beyond
+    it the app is too often in use together with others to be told from them. least_game_share: of a
+    game's sessions, what must lie in sessions of the app: a game that is played for itself is none
+    that rides along.
+    """
+
+    false_discovery_rate: float = 0.05
+    least_clients: int = 5
+    least_effect: float = 0.005
+    least_share: float = 0.1
+    most_inflation: float = 20.0
+    least_game_share: float = 0.8
+    most_open_sessions: int = 1 << 18
+
+
+class Embeddings:
+    """Learns from sightings; bounded in all it keeps (docs/embedding.md has the figures)."""
+
+    def __init__(
+        self, ids: Sequence[str], categories: Sequence[int], settings: EmbeddingSettings | None = None
+    ) -> None:
+        """ids: service ids of the catalogue, categories: the category code of each."""
+        self._ids = ids
+        self._settings = settings or EmbeddingSettings()
+        self._category = np.asarray(categories, np.int64)
+        self._apps = np.flatnonzero(np.isin(self._category, _APPS))
+        self._thirds = np.flatnonzero(np.isin(self._category, _THIRDS))
+        self._app_of = _places(self._apps, len(ids))
+        self._third_of = _places(self._thirds, len(ids))
+        self._sessions = Sessions(self._settings.most_open_sessions)
+        self._met = np.zeros(0, _MET)
+        self._next: int | None = None
+        self._held = np.zeros(0, SIGHTING)
+        self._browsed = np.zeros(0, np.uint64)
+        self.statistics = Statistics(len(self._apps), len(self._thirds))
+        self.late = 0
+
+    def take(self, rows: NDArray[np.void], end_ns: int) -> None:
+        """Take SIGHTINGs of all minutes that end by `end_ns` and were not given before."""
+        minute = rows["window_start_ns"] // _MINUTE_NS
+        if self._next is not None:
+            late = minute < self._next
+            self.late += int(np.count_nonzero(late))
+            rows = rows[~late]
+        rows = np.concatenate([self._held, rows])
+        if len(rows) == 0:
+            return
+        minute = rows["window_start_ns"] // _MINUTE_NS
+        begin = int(minute.min()) if self._next is None else self._next
+        end = end_ns // _MINUTE_NS - GAP_MINUTES
+        if end <= begin:  # nothing is decided yet
+            self._next, self._held = begin, rows
+            return
+        self._next = end
+        self._held = rows[minute >= end]
+        service, client = rows["service"], rows["client"]
+        app = np.where(service == BROWSING, -1, self._app_of[service])
+        third = np.where(service == BROWSING, -1, self._third_of[service])
+        own = app >= 0
+        active, began = self._sessions.take(client[own], minute[own], app[own].astype(np.int32), begin, end)
+        self.statistics.sessions += np.bincount(began, minlength=len(self._apps))
+        over = minute < end
+        browsing = (service == BROWSING) & over
+        riding = (third >= 0) & over
+        self._count(
+            active,
+            (client[browsing], minute[browsing]),
+            _distinct(client[riding], minute[riding], third[riding]),
+            begin,
+            end,
+        )
+
+    def finish(self) -> None:
+        """No more comes: take what was held back until a session's end is known."""
+        if len(self._held):
+            last_ns = int(self._held["window_start_ns"].max())
+            self.take(self._held[:0], last_ns + (GAP_MINUTES + TAIL_MINUTES + 1) * _MINUTE_NS)
+
+    def merge(self, other: Embeddings) -> None:
+        """Add what another one has learned: of other days, or of other clients of the same days."""
+        self.statistics.merge(other.statistics)
+        self.late += other.late
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was given up, by reason; a closed set."""
+        known = self.statistics
+        forgotten = known.products.forgotten + known.responses.forgotten + known.clients.forgotten
+        return {
+            "embedding_late": self.late,
+            "embedding_sessions_shed": self._sessions.shed,
+            "embedding_counts_forgotten": forgotten,
+        }
+
+    def result(self) -> list[Embedding]:
+        """Every pair that was ever seen together, by app, then third party."""
+        known = self.statistics
+        if not known.sessions_with.any():
+            return []
+        told = fit(known, self._settings.most_inflation)
+        apps, thirds = np.nonzero(known.sessions_with)
+        other = self._apps[apps] != self._thirds[thirds]
+        pairs = apps[other], thirds[other]
+        tests = int(np.count_nonzero(known.sessions)) * int(np.count_nonzero(known.sessions_with.any(axis=0)))
+        q_value = q_values(told.p_value[pairs], tests)
+        clients = known.clients_of_pairs()[pairs]
+        accepted = self._accepted(told, pairs, q_value, clients)
+        found = [
+            Embedding(
+                app=self._ids[self._apps[app]],
+                third_party=self._ids[self._thirds[third]],
+                category=CATEGORIES[self._category[self._thirds[third]]],
+                sessions=int(known.sessions[app]),
+                sessions_with=int(known.sessions_with[app, third]),
+                effect=float(told.effect[app, third]),
+                low=float(told.low[app, third]),
+                high=float(told.high[app, third]),
+                q_value=float(q_value[place]),
+                clients=int(clients[place]),
+                accepted=bool(accepted[place]),
+            )
+            for place, (app, third) in enumerate(zip(*(part.tolist() for part in pairs), strict=True))
+        ]
+        return sorted(found, key=lambda each: (each.app, each.third_party))
+
+    def _accepted(
+        self,
+        told: Fit,
+        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+        q_value: NDArray[np.float64],
+        clients: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        settings, known = self._settings, self.statistics
+        apps, thirds = pairs
+        effect = told.effect[pairs]
+        share = known.sessions_with[pairs] / known.sessions[apps]
+        game = self._app_of[self._thirds[thirds]]
+        played = np.where(game >= 0, known.sessions[game], 0)
+        return np.asarray(
+            told.separable[apps]
+            & ~told.borrowed[pairs]
+            & (q_value <= settings.false_discovery_rate)
+            & (clients >= settings.least_clients)
+            & (effect >= np.maximum(settings.least_effect, settings.least_share * share))
+            & (known.sessions_with[pairs] >= settings.least_game_share * played)
+        )
+
+    def _count(
+        self,
+        active: Active,
+        browsing: tuple[NDArray[np.uint64], NDArray[np.int64]],
+        riding: NDArray[np.void],
+        begin: int,
+        end: int,
+    ) -> None:
+        """Turn what happened in each client's minute into sums."""
+        # A page's ads may come just after the minute: browsing reaches one minute further.
+        client, minute = np.tile(browsing[0], 2), np.concatenate([browsing[1], browsing[1] + 1])
+        beyond = minute >= end
+        still = np.full(len(self._browsed), begin)
+        browses = _distinct(
+            np.concatenate([self._browsed, client[~beyond]]),
+            np.concatenate([still, minute[~beyond]]),
+            np.zeros(1, np.int64),
+        )
+        self._browsed = np.unique(client[beyond])
+        slices = _distinct(
+            np.concatenate([active.client, browses["client"]]),
+            np.concatenate([active.minute, browses["minute"]]),
+            np.zeros(1, np.int64),
+        )
+        of_active = _find(slices, active.client, active.minute)
+        of_browses = _find(slices, browses["client"], browses["minute"])
+        of_riding = _find(slices, riding["client"], riding["minute"])
+        riding, of_riding = riding[of_riding >= 0], of_riding[of_riding >= 0]
+        alone = np.bincount(of_active, minlength=len(slices))[of_active] == 1
+        age = active.minute - active.first
+        beginning = np.where(alone, FIRST_ALONE, FIRST) + age
+        phase = np.where(age < 2, beginning, np.where(active.tail, TAIL, LATER))
+        minute = np.concatenate([of_browses, of_active])
+        column = np.concatenate([np.full(len(browses), BROWSES), column_of(active.app, phase)])
+        order = np.lexsort((column, minute))
+        bucket = (slices["client"] % np.uint64(BUCKETS)).astype(np.int64)
+        cell = bucket * HOURS + slices["minute"] // 60 % HOURS
+        self.statistics.add_minutes(
+            cell, (minute[order], column[order]), (of_riding, riding["third"].astype(np.int64))
+        )
+        self._meet(active, of_active, riding, of_riding, len(slices), end)
+
+    def _meet(
+        self,
+        active: Active,
+        of_active: NDArray[np.int64],
+        riding: NDArray[np.void],
+        of_riding: NDArray[np.int64],
+        slices: int,
+        end: int,
+    ) -> None:
+        """Count sessions with each third party once, and the clients."""
+        hit, at = combinations(of_riding, of_active, slices)
+        met = np.zeros(len(hit), _MET)
+        met["client"], met["app"] = active.client[at], active.app[at]
+        met["first"], met["last"] = active.first[at], active.minute[at]
+        met["third"] = riding["third"][hit]
+        both = np.concatenate([self._met, met])
+        known = np.arange(len(both)) < len(self._met)
+        order = np.lexsort((both["last"], ~known, both["first"], both["third"], both["app"], both["client"]))
+        both, known = both[order], known[order]
+        same = np.zeros(len(both), np.bool_)
+        for name in ("client", "app", "third", "first"):
+            same[1:] |= both[name][1:] != both[name][:-1]
+        same = ~same
+        if len(same):
+            same[0] = False
+        new = both[~same & ~known]
+        pair = new["app"].astype(np.int64) * len(self._thirds) + new["third"]
+        sessions_with = self.statistics.sessions_with
+        sessions_with += np.bincount(pair, minlength=sessions_with.size).reshape(sessions_with.shape)
+        np.minimum(sessions_with, self.statistics.sessions[:, None], out=sessions_with)
+        bit = (new["client"] >> np.uint64(16)) % np.uint64(CLIENT_BITS)
+        self.statistics.clients.add(np.unique(pair * CLIENT_BITS + bit.astype(np.int64)))
+        final = np.ones(len(both), np.bool_)
+        final[:-1] = ~same[1:]
+        kept = both[final & (both["last"] >= end - _REMEMBERED_MINUTES)]
+        self._met = kept[-self._settings.most_open_sessions :]
+
+
+_MET = np.dtype([("client", "u8"), ("app", "i4"), ("third", "i4"), ("first", "i8"), ("last", "i8")])
+_RIDE = np.dtype([("client", "u8"), ("minute", "i8"), ("third", "i4")])
+
+
+def _places(chosen: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    places = np.full(count, -1, np.int64)
+    places[chosen] = np.arange(len(chosen))
+    return places
+
+
+def _distinct(
+    client: NDArray[np.uint64], minute: NDArray[np.int64], third: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """Distinct combinations in order of client, minute, third."""
+    rows = np.zeros(len(client), _RIDE)
+    rows["client"], rows["minute"] = client, minute
+    rows["third"] = third if len(third) == len(client) else 0
+    rows = rows[np.lexsort((rows["third"], rows["minute"], rows["client"]))]
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = (
+        (rows["client"][1:] != rows["client"][:-1])
+        | (rows["minute"][1:] != rows["minute"][:-1])
+        | (rows["third"][1:] != rows["third"][:-1])
+    )
+    return rows[new]
+
+
+def _find(
+    slices: NDArray[np.void], client: NDArray[np.uint64], minute: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The place of each client's minute in `slices` (ordered), -1 where it is not there."""
+    if len(slices) == 0:
+        return np.full(len(client), -1, np.int64)
+    clients = np.unique(slices["client"])
+    base = int(slices["minute"].min())
+    width = int(slices["minute"].max()) - base + 1
+    rank = np.searchsorted(clients, slices["client"])
+    key = rank * width + (slices["minute"] - base)
+    at = np.searchsorted(clients, client)
+    inside = (at < len(clients)) & (minute >= base) & (minute < base + width)
+    at = np.minimum(at, len(clients) - 1)
+    inside &= clients[at] == client
+    wanted = at * width + (minute - base)
+    place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+    return np.where(inside & (key[place] == wanted), place, -1)

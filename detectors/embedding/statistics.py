@@ -1,0 +1,114 @@
+"""The sufficient statistics of the joint fit: sums of products, by bucket of clients and by cell.
+
+The unit is a client's minute in which somebody did something (used an app or browsed). Its
+predictors are 0 or 1: for each app whether its session is in its first minute, in its second (each
+alone, or with other apps beside it), later, or just over, and whether there is browsing. Its
+responses are 0 or 1: did the third party show up.
+A cell is a bucket in one hour of the week. A least-squares fit within cells with errors clustered by
+bucket needs only X'X and X'Y of every bucket and the sums of X and of Y in every cell, all whole
+numbers: days and workers are added up, in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.embedding.counts import Counts
+
+BUCKETS = 256
+HOURS = 168
+CLIENT_BITS = 1024
+#: Predictors that are no app's: the minute itself, and browsing.
+MINUTE, BROWSES = 0, 1
+#: A session's minutes; its first two apart by whether no other app was active then.
+FIRST_ALONE, SECOND_ALONE, FIRST, SECOND, LATER, TAIL = range(6)
+PHASES = 6
+
+
+def column_of(app: NDArray[np.integer], phase: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The predictor of an app's phase."""
+    return np.asarray(2 + app.astype(np.int64) * PHASES + phase, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Most distinct keys of each sum: 16 bytes each."""
+
+    products: int = 4_000_000
+    responses: int = 2_000_000
+    cells: int = 4_000_000
+    clients: int = 2_000_000
+
+
+class Statistics:
+    """Sums over minutes; `apps` and `thirds` are how many services of each kind there are."""
+
+    def __init__(self, apps: int, thirds: int, bounds: Bounds | None = None) -> None:
+        bounds = bounds or Bounds()
+        self.apps, self.thirds = apps, thirds
+        self.columns = 2 + apps * PHASES
+        self.products = Counts(bounds.products)  # (bucket, column, column): X'X
+        self.responses = Counts(bounds.responses)  # (bucket, column, third): X'Y
+        self.active = Counts(bounds.cells)  # (cell, column): sum of X, of MINUTE the minutes
+        self.hits = Counts(bounds.cells)  # (cell, third): sum of Y
+        self.clients = Counts(bounds.clients)  # (app, third, bit of the client): presence
+        self.sessions = np.zeros(apps, np.int64)
+        self.sessions_with = np.zeros((apps, thirds), np.int64)
+
+    def add_minutes(
+        self,
+        cell: NDArray[np.int64],
+        predictors: tuple[NDArray[np.int64], NDArray[np.int64]],
+        responses: tuple[NDArray[np.int64], NDArray[np.int64]],
+    ) -> None:
+        """Minutes with the cell (bucket * HOURS + hour of the week) of each.
+
+        Predictors and responses are (minute, number) pairs, in order of minute, without repeats.
+        """
+        minute, column = predictors
+        hit, third = responses
+        bucket = cell // HOURS
+        self.active.add(cell * self.columns + MINUTE)
+        self.active.add(cell[minute] * self.columns + column)
+        self.hits.add(cell[hit] * self.thirds + third)
+        left, right = combinations(minute, minute, len(cell))
+        upper = column[left] <= column[right]
+        left, right = left[upper], right[upper]
+        key = (bucket[minute[left]] * self.columns + column[left]) * self.columns + column[right]
+        self.products.add(key)
+        left, right = combinations(hit, minute, len(cell))
+        key = (bucket[hit[left]] * self.columns + column[right]) * self.thirds + third[left]
+        self.responses.add(key)
+
+    def merge(self, other: Statistics) -> None:
+        """Add another day's or worker's sums."""
+        self.products.merge(other.products)
+        self.responses.merge(other.responses)
+        self.active.merge(other.active)
+        self.hits.merge(other.hits)
+        self.clients.merge(other.clients)
+        self.sessions += other.sessions
+        self.sessions_with += other.sessions_with
+
+    def clients_of_pairs(self) -> NDArray[np.int64]:
+        """Distinct clients in whose sessions a third party showed up, int64[apps, thirds].
+
+        Clients that share one of CLIENT_BITS count as one: never too many.
+        """
+        keys, _ = self.clients.items()
+        pairs = np.bincount(keys // CLIENT_BITS, minlength=self.apps * self.thirds)
+        return pairs.reshape(self.apps, self.thirds)
+
+
+def combinations(
+    left: NDArray[np.int64], right: NDArray[np.int64], groups: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every combination of a place in `left` and one in `right` of the same group; `right` is sorted."""
+    starts = np.searchsorted(right, np.arange(groups + 1))
+    sizes = np.diff(starts)[left]
+    of_left = np.repeat(np.arange(len(left)), sizes)
+    within = np.arange(len(of_left)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return of_left, starts[left][of_left] + within
