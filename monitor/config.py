@@ -97,6 +97,8 @@ class Flows(_Section):
     idle_timeout_seconds: IdleSeconds = IdleSeconds()
     vlan: Literal["ignore", "outer", "full"] = "ignore"  # mirror ports tag one direction alone
     max_tunnel_depth: int = Field(4, ge=0, le=8)
+    duplicates: Literal["live", "always", "never"] = "live"  # when a mirror's copies count once
+    duplicate_window_ms: float = Field(5, ge=0.01, le=1_000)  # a switch is faster, a retransmission slower
 
 
 class Names(_Section):

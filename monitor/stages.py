@@ -31,12 +31,15 @@ class StageSettings:
     pseudonyms: Pseudonyms | None
 
 
-def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) -> StageSettings:
+def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> StageSettings:
     """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
 
     Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
-    would let them try every address.
+    would let them try every address. live: as a running sensor: learn
+    on the schedule, and count a mirror's copies once; a file is counted as other tools count it.
     """
+    window_seconds = config.flows.duplicate_window_ms / 1e3
+    counts_copies_once = config.flows.duplicates == "always" or (live and config.flows.duplicates == "live")
     if config.privacy.key_file is not None:
         key = read_key(config.privacy.key_file)
     else:
@@ -49,6 +52,7 @@ def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) 
             idle_seconds=(idle.tcp_opening, idle.tcp_established, idle.tcp_closed, idle.udp, idle.other),
             vlan=config.flows.vlan,
             max_tunnel_depth=config.flows.max_tunnel_depth,
+            duplicate_window_seconds=window_seconds if counts_copies_once else 0.0,
             flow_id_key=int.from_bytes(derived(key, b"flow id")[:8], "big"),
         ),
         names=NamerSettings(
@@ -71,7 +75,7 @@ def settings_from(config: Config, pseudonymise: bool, learn_live: bool = False) 
             rules=config.rules,
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file,
-            learn_from_replay=not learn_live,
+            learn_from_replay=not live,
             schedule=Schedule(
                 collect_seconds=round(3600 * config.anomaly.learning.collect_hours),
                 retrain_seconds=round(3600 * config.anomaly.learning.retrain_hours),

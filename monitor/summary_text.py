@@ -52,6 +52,8 @@ def write_table(
     if rejected:
         told = ", ".join(f"{reason} {count:,}" for reason, count in rejected.items())
         console.print(f"不成流的包 packets without a flow: {told}")
+    if summary["duplicates"]:
+        console.print(f"镜像重复包，未计入 copies made by a mirror, not counted: {summary['duplicates']:,}")
     if summary["hosts_are_clients"] and summary["flows"]:
         console.print(
             "没有地址属于校园网段，以客户端为主机 "

@@ -119,6 +119,7 @@ def _summary() -> dict[str, Any]:
         "bytes": {**_COUNT, "description": "on the wire"},
         "event_clock": _nullable(_TIME),
         "decoded": _COUNT,
+        "duplicates": _COUNT,
         "malformed": _counts(REJECT_REASONS[1:]),
         "skipped_blocks": _counts(SKIPPED),
         "shed": _counts(SHED),

@@ -60,6 +60,7 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "bytes": counters["bytes"],
         "event_clock": None if clock is None else rfc3339(clock),
         "decoded": counters["decoded"],
+        "duplicates": counters["duplicates"],
         "malformed": dict(account.rejects),
         "skipped_blocks": dict(account.skipped),
         "shed": {

@@ -77,6 +77,7 @@ METRICS: tuple[Metric, ...] = (
         ("reason", SKIPPED),
     ),
     _metric(COUNTER, "decoded_packets_total", "Frames that were counted to a flow."),
+    _metric(COUNTER, "duplicate_packets_total", "Copies of a frame, made by a mirror; counted only here."),
     _metric(
         COUNTER,
         "rejected_packets_total",

@@ -12,6 +12,7 @@ _OF_THE_TABLE = {
     "capture_packets_total": "packets",
     "capture_bytes_total": "bytes",
     "decoded_packets_total": "decoded",
+    "duplicate_packets_total": "duplicates",
     "late_packets_total": "late_packets",
     "clock_jumps_held_total": "clock_jumps_held",
     "fragment_packets_total": "fragments",

@@ -60,6 +60,7 @@ def decode_frame(  # type: ignore[no-untyped-def]
     packet.vlan_inner = -1
     packet.tunnel = TUNNEL_NONE
     packet.fragment = FRAGMENT_NONE
+    packet.fragment_offset = 0
     packet.flags = 0
     packet.window = 0
     packet.reply = 0

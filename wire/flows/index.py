@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from wire.flows.mix import mix
 from wire.flows.slots import NO_SLOT
 from wire.kernel import kernel
 
 #: How VLAN tags take part in the key.
 VLAN_IGNORE, VLAN_OUTER, VLAN_FULL = 0, 1, 2
 
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
-
-
-@kernel(inline=True)
-def mix(value):  # type: ignore[no-untyped-def]
-    """Scramble 64 bits (the finaliser of SplitMix64, Steele, Lea and Flood 2014)."""
-    value = (value ^ (value >> _S30)) * _M1
-    value = (value ^ (value >> _S27)) * _M2
-    return value ^ (value >> _S31)
+_S32 = np.uint64(32)
 
 
 @kernel(inline=True)

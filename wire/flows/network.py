@@ -69,6 +69,7 @@ def ipv4(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     packet.ttl = np.int64(buffer[at + 8])
     fragment = u16(buffer, at + 6)
     packet.fragment_id = u16(buffer, at + 4)
+    packet.fragment_offset = fragment & 0x1FFF
     if (fragment & 0x1FFF) != 0:
         packet.fragment = FRAGMENT_LATER
     elif (fragment & 0x2000) != 0:
@@ -97,6 +98,8 @@ def ipv6(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
     packet.dst_lo = u64(buffer, at + 32)
     packet.ttl = np.int64(buffer[at + 7])
     packet.fragment = FRAGMENT_NONE
+    packet.fragment_id = 0
+    packet.fragment_offset = 0
     following = np.int64(buffer[at + 6])
     at += 40
     for _ in range(_MAX_EXTENSIONS):
@@ -105,6 +108,7 @@ def ipv6(buffer, packet, max_depth):  # type: ignore[no-untyped-def]
                 return TRUNCATED_FRAME
             word = u16(buffer, at + 2)
             packet.fragment_id = u32(buffer, at + 4)
+            packet.fragment_offset = word >> 3
             following = np.int64(buffer[at])
             at += 8
             if (word & 0xFFF8) != 0:

@@ -97,7 +97,8 @@ PACKET = np.dtype(
         ("src_port", "i4"),
         ("dst_port", "i4"),
         ("window", "i4"),
-        ("fragment_id", "i8"),
+        ("fragment_id", "i8"),  # identification; 0 where the header has none
+        ("fragment_offset", "i8"),  # of a fragment, as the header counts it
         ("protocol", "i4"),
         ("outer_protocol", "i4"),  # of the IP header whose fragment this is
         ("tunnel", "i4"),

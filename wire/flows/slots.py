@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.flows.duplicates import recent_packets
 from wire.flows.fragments import fragment_table
 from wire.flows.packet import REJECT_REASONS, packet_scratch
 from wire.flows.records import FIRST_PACKETS
@@ -114,6 +115,7 @@ COUNTERS = (
     "flows_evicted",
     "fragments",
     "truncated_payloads",
+    "duplicates",  # copies of a packet that was decoded
 )
 (
     COUNT_PACKETS,
@@ -125,7 +127,8 @@ COUNTERS = (
     COUNT_EVICTED,
     COUNT_FRAGMENTS,
     COUNT_TRUNCATED,
-) = range(9)
+    COUNT_DUPLICATES,
+) = range(10)
 
 
 class TableArrays(NamedTuple):
@@ -145,6 +148,7 @@ class TableArrays(NamedTuple):
     counters: NDArray[np.int64]
     rejects: NDArray[np.int64]  # by REJECT_REASONS
     fragments: NDArray[np.void]
+    recent: NDArray[np.void]  # packets of the last moments (duplicates.py)
     packet: NDArray[np.void]
 
 
@@ -170,5 +174,6 @@ def table_arrays(max_flows: int) -> TableArrays:
         counters=np.zeros(len(COUNTERS), np.int64),
         rejects=np.zeros(len(REJECT_REASONS), np.int64),
         fragments=fragment_table(),
+        recent=recent_packets(),
         packet=packet_scratch(),
     )

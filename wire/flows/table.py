@@ -40,6 +40,7 @@ class FlowSettings:
     idle_seconds: tuple[float, float, float, float, float] = (30.0, 300.0, 10.0, 60.0, 30.0)
     vlan: str = "ignore"
     max_tunnel_depth: int = 4
+    duplicate_window_seconds: float = 0.0  # within it a copy of a packet is not counted; 0: all are
     flow_id_key: int = 0
 
 
@@ -48,6 +49,7 @@ class _KernelSettings(NamedTuple):
     vlan_mode: NDArray[np.int64]
     active_ns: NDArray[np.int64]
     max_tunnel_depth: NDArray[np.int64]
+    duplicate_window_ns: NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class FlowTable:
             vlan_mode=np.array([_VLAN_MODES[settings.vlan]], np.int64),
             active_ns=np.array([settings.active_timeout_seconds * 1e9], np.int64),
             max_tunnel_depth=np.array([settings.max_tunnel_depth], np.int64),
+            duplicate_window_ns=np.array([settings.duplicate_window_seconds * 1e9], np.int64),
         )
         self._idle_ns = np.array([seconds * 1e9 for seconds in settings.idle_seconds], np.int64)
         self._service_ports = np.zeros(65_536, np.uint8)

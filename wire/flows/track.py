@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wire.flows.count import add_packet, follow_tcp, is_new_connection
 from wire.flows.decode import decode_frame
+from wire.flows.duplicates import is_copy
 from wire.flows.emit import emit_delta, emit_row, has_room
 from wire.flows.index import find, key_hash
 from wire.flows.lifecycle import end_flow, open_flow, take_slot
@@ -15,6 +16,7 @@ from wire.flows.slots import (
     CLOCK_NS,
     COUNT_BYTES,
     COUNT_DECODED,
+    COUNT_DUPLICATES,
     COUNT_FRAGMENTS,
     COUNT_JUMPS,
     COUNT_LATE,
@@ -212,8 +214,14 @@ def track_block(  # type: ignore[no-untyped-def]
         if status != OK:
             table.rejects[min(status, UNKNOWN_LINK_TYPE)] += 1
             continue
-        table.counters[COUNT_DECODED] += 1
         packet = table.packet[0]
+        window_ns = settings.duplicate_window_ns[0]
+        if window_ns > 0 and is_copy(
+            table.recent, buffer, packet, timestamp_ns, window_ns, settings.secret[1]
+        ):
+            table.counters[COUNT_DUPLICATES] += 1
+            continue
+        table.counters[COUNT_DECODED] += 1
         if packet.fragment == FRAGMENT_NONE:
             if packet.payload_end - packet.payload_start < packet.payload_bytes:
                 table.counters[COUNT_TRUNCATED] += 1

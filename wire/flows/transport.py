@@ -146,6 +146,7 @@ def _arp(buffer, packet):  # type: ignore[no-untyped-def]
     packet.dst_hi = np.uint64(0)
     packet.dst_lo = ipv4_mapped_low(buffer, at + 24)
     packet.reply = 1 if operation == 2 else 0
+    packet.fragment_id = 0
     packet.src_port = 0
     packet.dst_port = 0
     packet.ttl = 0

@@ -71,10 +71,12 @@ class Result:
         return self.table.counters()
 
     def check_accounting(self) -> None:
-        """packets = decoded + rejected by reason, and what was decoded stands in rows and deltas."""
+        """packets = decoded + rejected + duplicates, and what was decoded stands in rows and deltas."""
         counters = self.counters
         assert counters["kernel_faults"] == 0
-        assert counters["packets"] == counters["decoded"] + sum(self.table.rejects().values())
+        assert counters["packets"] == (
+            counters["decoded"] + sum(self.table.rejects().values()) + counters["duplicates"]
+        )
         assert int(self.rows["packets"].sum()) == counters["decoded"]
         total = self.deltas["packets_c2s"].sum(dtype=int) + self.deltas["packets_s2c"].sum(dtype=int)
         assert int(total) == counters["decoded"]
