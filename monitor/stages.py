@@ -35,8 +35,8 @@ def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> Sta
     """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
 
     Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
-    would let them try every address. live: as a running sensor: learn
-    on the schedule, and count a mirror's copies once; a file is counted as other tools count it.
+    would let them try every address. live: as a running sensor does, learn on the schedule and count
+    a mirror's copies once; a file is counted as other tools count it.
     """
     window_seconds = config.flows.duplicate_window_ms / 1e3
     counts_copies_once = config.flows.duplicates == "always" or (live and config.flows.duplicates == "live")
