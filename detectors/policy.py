@@ -55,16 +55,22 @@ class Policy:
         )
         self._networks = networks
         self._uses = UseBook(settings.max_use_rows)
-        self._links = LinkBook(len(catalogue))
+        self._links = LinkBook(len(catalogue.ids))
         self._past = Past()
         self._weaknesses = Weaknesses()
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
         self._chosen = self._services_of_interest()
 
-    def judge_by(self, register: Register, settings: RuleSettings, timezone: str) -> None:
-        """From now on judge by these; nothing that was counted is lost."""
+    def judge_by(
+        self, catalogue: Catalogue, register: Register, settings: RuleSettings, timezone: str
+    ) -> None:
+        """From now on judge by these; nothing that was counted is lost.
+
+        The catalogue's services keep their places; new ones stand behind them.
+        """
         known = self._known
-        known.register, known.settings = register, settings
+        known.catalogue, known.register, known.settings = catalogue, register, settings
+        self._links.reserve(len(catalogue.ids))
         known.calendar = Calendar(settings.calendar, timezone)
         self._chosen = self._services_of_interest()
 

@@ -1,8 +1,8 @@
 """Article 7: providers and schools withstand attacks. A service that is used as it never was.
 
 Measured, per service and quarter of an hour: flows, devices, bytes up and down (as logarithms) and the
-share of failed connections, against the service's own earlier windows: at the same time of day (two
-hours around) where there are enough of them, else all. Found: a figure at least `threshold` robust
+share of failed connections, against the service's own earlier windows: at the same time of day (an
+hour around) where there are enough of them, else all. Found: a figure at least `threshold` robust
 standard deviations above its median. A flood, a scan or password guessing shows in flows and failures,
 exfiltration in bytes up.
 """
@@ -21,7 +21,7 @@ from detectors.use.windows import ServiceWindow
 
 #: A spread below a third (of a logarithm), or two in a hundred connections, is no spread.
 _LOG_FLOOR, _SHARE_FLOOR = 0.3, 0.02
-_DAY_NS, _NEAR_NS = 86_400_000_000_000, 2 * 3_600_000_000_000
+_DAY_NS, _NEAR_NS = 86_400_000_000_000, 3_600_000_000_000
 _WORDS = {
     "flows": ("连接数", "flows"),
     "devices": ("设备数", "devices"),

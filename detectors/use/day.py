@@ -74,9 +74,11 @@ class Day:
 
 def apps_of(uses: NDArray[np.void]) -> dict[int, AppUse]:
     """DEVICE_USE rows, ordered by service, as apps."""
-    services, starts = np.unique(uses["service"], return_index=True)
-    ends = np.append(starts[1:], len(uses))
-    return {
-        int(service): AppUse(int(service), uses[start:end])
-        for service, start, end in zip(services, starts, ends, strict=True)
-    }
+    return {service: AppUse(service, part) for service, part in by_service(uses).items()}
+
+
+def by_service(rows: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
+    """Rows that are ordered by service, cut up by it."""
+    services, starts = np.unique(rows["service"], return_index=True)
+    parts = np.split(rows, starts[1:]) if len(rows) else []
+    return {int(service): part for service, part in zip(services, parts, strict=True)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.use.day import by_service
 from detectors.use.link_rows import LINK, WINDOW_NS, add_links, median_rtt_ms
 
 #: Windows of one service that its past is made of: a week.
@@ -54,6 +55,14 @@ class LinkBook:
         self._open: dict[int, NDArray[np.void]] = {}
         self._closed_before = np.iinfo(np.int64).min
         self.late = 0
+
+    def reserve(self, services: int) -> None:
+        """Make room for services that are new."""
+        more = services - self._services
+        if more > 0:
+            self._services = services
+            for number, links in self._open.items():
+                self._open[number] = np.concatenate([links, np.zeros(more, LINK)])
 
     def add(self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]) -> None:
         """Take FLOW_ROWs of apps, each in the window in which it ended."""
@@ -103,9 +112,7 @@ def service_windows(
     number: int, uses: NDArray[np.void], links: NDArray[np.void] | None
 ) -> Iterator[ServiceWindow]:
     """The windows of all services that did anything; `uses`: merged USE rows of these minutes."""
-    services, starts = np.unique(uses["service"], return_index=True)
-    ends = np.append(starts[1:], len(uses)).tolist()
-    parts = {int(s): uses[a:b] for s, a, b in zip(services, starts.tolist(), ends, strict=True)}
+    parts = by_service(uses)
     linked = [] if links is None else np.flatnonzero(links["packets"]).tolist()
     nothing = np.zeros(1, LINK)[0]
     for service in sorted({*parts, *linked}):

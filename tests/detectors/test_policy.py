@@ -1,0 +1,219 @@
+"""The rules over time: days and windows close in event time, whatever the blocks and their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.campus_networks import DEFAULT_NETWORKS
+from detectors.embedding.embedding import Embedding
+from detectors.findings import Finding
+from detectors.networks import Networks
+from detectors.policy import Policy
+from detectors.register.standing import Register
+from detectors.rules.settings import RuleSettings
+from tests.detectors.made_deltas import pair
+from tests.detectors.rules.cases import complete, knowledge, on_list, rider
+from wire.flows.records import DELTA, FLOW_ROW, TCP
+from wire.names.facts import FACTS, TLS_CLIENT_HELLO, TLS_SERVER_HELLO
+
+APP = "sample-zuoye"
+MINUTE = 60_000_000_000
+#: 20:00 in Shanghai on Monday, 6 May 2024.
+EVENING = int(datetime(2024, 5, 6, 12, tzinfo=UTC).timestamp()) * 1_000_000_000
+LISTS = [on_list(APP, "audience", "minors"), complete("provider-filing", "sample-xuetang")]
+
+
+def policy(lists: Any = LISTS, **settings: Any) -> tuple[Policy, Any]:
+    known = knowledge(lists, **settings)
+    networks = Networks(DEFAULT_NETWORKS)
+    made = Policy(
+        known.catalogue, known.register, known.settings, "Asia/Shanghai", networks, known.origin
+    )
+    return made, known
+
+
+def use(service: int, minutes: range, client: str = "10.0.0.9") -> tuple[np.ndarray, np.ndarray]:
+    """Deltas of one device that uses an app in these minutes, and the service of each."""
+    deltas = np.zeros(len(minutes), DELTA)
+    deltas["flow"] = 1 + np.arange(len(minutes))
+    deltas["window_start_ns"] = EVENING + np.array(minutes) * MINUTE
+    deltas["client_hi"], deltas["client_lo"] = pair(client)
+    deltas["server_hi"], deltas["server_lo"] = pair("203.0.113.9")
+    told = {
+        "server_port": 443, "protocol": TCP, "opened": 1, "answered": 1, "established": 1, "packets_c2s": 9,
+        "packets_s2c": 20, "bytes_c2s": 3_000, "bytes_s2c": 30_000, "payload_bytes_c2s": 2_000,
+        "payload_bytes_s2c": 28_000,
+    }  # fmt: skip
+    for name, value in told.items():
+        deltas[name] = value
+    return deltas, np.full(len(minutes), service, np.int32)
+
+
+def run(made: Policy, deltas: np.ndarray, service: np.ndarray, cut: int = 10_000) -> list[Finding]:
+    found: list[Finding] = []
+    for at in range(0, len(deltas), cut):
+        part = deltas[at : at + cut]
+        made.take(part, service[at : at + cut])
+        found += made.advance(int(part["window_start_ns"].max()) + MINUTE, all_clients=False)
+    return found + made.finish(all_clients=False)
+
+
+def test_a_day_closes_ten_minutes_after_midnight_and_is_judged_by_its_date() -> None:
+    made, known = policy()
+    deltas, service = use(known.catalogue.ids.index(APP), range(150))
+    made.take(deltas, service)
+    midnight = EVENING + 240 * MINUTE
+    assert made.advance(midnight + 9 * MINUTE, all_clients=False) == []
+    found = made.advance(midnight + 10 * MINUTE, all_clients=False)
+    assert [each.rule for each in found] == ["unfiled-app", "usage-time", "curfew-use"]
+    by_rule = {each.rule: each for each in found}
+    assert by_rule["usage-time"].evidence["longest_minutes"] == 150
+    assert by_rule["curfew-use"].evidence["longest_minutes"] == 30
+    assert by_rule["curfew-use"].start_ns == EVENING + 120 * MINUTE
+    assert made.finish(all_clients=False) == []
+    assert made.counters == {"use_rows_late": 0, "use_rows_shed": 0}
+
+
+def test_blocks_and_order_change_nothing() -> None:
+    index = policy()[1].catalogue.ids.index(APP)
+    parts = [use(index, range(0, 700), f"10.0.0.{host}") for host in range(1, 5)]
+    deltas, service = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(deltas["window_start_ns"], kind="stable")
+    deltas, service = deltas[order], service[order]
+    told = [[each.to_json() for each in run(policy()[0], deltas, service, cut)] for cut in (1, 97, 10_000)]
+    assert told[0] == told[1] == told[2]
+    assert {each["rule"] for each in told[0]} == {"unfiled-app", "usage-time", "curfew-use"}
+    shuffled = np.random.default_rng(1).permutation(len(deltas))
+    assert [each.to_json() for each in run(policy()[0], deltas[shuffled], service)] == told[0]
+
+
+def test_years_of_silence_cost_nothing() -> None:
+    made, known = policy()
+    index = known.catalogue.ids.index(APP)
+    first, service = use(index, range(150))
+    later = first.copy()
+    later["window_start_ns"] += 20 * 365 * 1440 * MINUTE
+    made.take(first, service)
+    made.take(later, service)
+    found = made.finish(all_clients=False)
+    assert [each.rule for each in found].count("usage-time") == 2
+
+
+def test_devices_outside_count_only_while_nobody_is_inside() -> None:
+    made, known = policy()
+    deltas, service = use(known.catalogue.ids.index(APP), range(150), "198.51.100.7")
+    made.take(deltas, service)
+    assert made.finish(all_clients=False) == []
+    made.take(*use(known.catalogue.ids.index(APP), range(3_000, 3_150), "198.51.100.7"))
+    assert made.finish(all_clients=True)
+
+
+def test_late_rows_and_rows_that_do_not_fit_are_counted() -> None:
+    made, known = policy(max_use_rows=1_000)
+    deltas, service = use(known.catalogue.ids.index(APP), range(1_200))
+    made.take(deltas, service)
+    assert made.counters["use_rows_shed"] == 200
+    made.advance(EVENING + 10_000 * MINUTE, all_clients=False)
+    made.take(deltas[:5], service[:5])
+    assert made.counters["use_rows_late"] == 5
+
+
+def test_other_services_are_not_kept_unless_a_list_names_them() -> None:
+    made, known = policy()
+    game = next(each.id for each in known.catalogue.services if each.category == "game")
+    deltas, service = use(known.catalogue.ids.index(game), range(20))
+    assert run(made, deltas, service) == []
+    listed, _ = policy([on_list(game, "blacklist")])
+    assert [each.rule for each in run(listed, deltas, service)] == ["blacklisted-app"]
+    nothing, _ = policy()
+    assert run(nothing, deltas, np.full(20, -1, np.int32)) == []
+
+
+def test_a_reload_judges_by_the_new_and_keeps_what_was_counted() -> None:
+    made, known = policy(lists=[])
+    deltas, service = use(known.catalogue.ids.index(APP), range(150))
+    made.take(deltas, service)
+    made.judge_by(known.catalogue, Register(LISTS, known.catalogue), RuleSettings(), "Asia/Shanghai")
+    found = made.finish(all_clients=False)
+    assert {each.rule for each in found} == {"unfiled-app", "usage-time", "curfew-use"}
+
+
+def test_embeddings_are_asked_for_when_a_day_is_over() -> None:
+    made, known = policy()
+    tracker = next(each.id for each in known.catalogue.services if each.category == "tracking")
+    asked = []
+
+    def embeddings() -> tuple[Embedding, ...]:
+        asked.append(1)
+        return (rider(APP, tracker, "tracking"),)
+
+    deltas, service = use(known.catalogue.ids.index(APP), range(20))
+    made.take(deltas, service)
+    assert made.advance(EVENING + 60 * MINUTE, False, embeddings) == []
+    assert asked == []
+    found = made.finish(False, embeddings)
+    assert [each.rule for each in found] == ["third-party-tracking", "unfiled-app"]
+    assert asked == [1]
+
+
+def connections(service: int, window: int, count: int, **more: Any) -> tuple[np.ndarray, ...]:
+    """Flow rows of good connections in a quarter of an hour, their facts and service."""
+    rows, facts = np.zeros(count, FLOW_ROW), np.zeros(count, FACTS)
+    rows["flow"] = np.arange(count)
+    rows["ts_start_ns"] = rows["flow_start_ns"] = EVENING + window * 15 * MINUTE
+    rows["ts_end_ns"] = rows["ts_start_ns"] + MINUTE
+    rows["protocol"], rows["rtt_ms"] = TCP, 20.0 + np.arange(count) % 5
+    rows["packets"], rows["payload_bytes"] = 20, 2_000
+    facts["tls"], facts["tls_version"] = TLS_CLIENT_HELLO | TLS_SERVER_HELLO, 0x0304
+    for name, value in more.items():
+        (facts if name in ("tls", "tls_version", "tls_cipher") else rows)[name] = value
+    return rows, facts, np.full(count, service, np.int32)
+
+
+def test_an_important_service_that_degrades() -> None:
+    lists = [on_list(APP, "business", "score-query")]
+    made, known = policy(lists)
+    index = known.catalogue.ids.index(APP)
+    for window in range(12):
+        made.take_rows(*connections(index, window, 30))
+    made.take_rows(*connections(index, 12, 30, rtt_ms=200.0))
+    silent = connections(index, 13, 15, packets=np.array([[3, 0]] * 15), tls=0, payload_bytes=0)
+    refused = connections(index, 13, 15, tcp_flags=np.array([[2, 4]] * 15), payload_bytes=0, tls=0)
+    alerts = connections(index, 14, 30, tls=TLS_CLIENT_HELLO, payload_bytes=np.array([[500, 7]] * 30))
+    for rows in (silent, refused, alerts):
+        made.take_rows(*rows)
+    found = [each for each in made.finish(False) if each.rule == "important-service-degraded"]
+    worse = [list(each.evidence["worse"]) for each in found]
+    assert worse == [["rtt_ms"], ["failed_share"], ["failed_share"]]
+    assert found[0].evidence["worse"]["rtt_ms"]["usual"] == pytest.approx(22, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("more", "weak"),
+    [
+        ({"tls_version": 0x0301}, {"obsolete-version": 5}),
+        ({"tls_version": 0x0303, "tls_cipher": 0x009C}, {"rsa-key-exchange": 5}),
+        ({"tls_version": 0x0302, "tls_cipher": 0x002F}, {"obsolete-version": 5, "rsa-key-exchange": 5}),
+        ({"tls_version": 0x0303, "tls_cipher": 0xC02F}, None),
+        ({"tls_version": 0x0304, "tls_cipher": 0x1301}, None),
+        ({"tls": TLS_CLIENT_HELLO, "tls_version": 0x0301}, None),  # offered, not negotiated
+        ({"tls_version": 0x0301, "checkpoint": 1}, None),  # told when it ends
+    ],
+)
+def test_weak_transport_of_a_day(more: dict[str, Any], weak: dict[str, int] | None) -> None:
+    made, known = policy()
+    made.take_rows(*connections(known.catalogue.ids.index(APP), 0, 5, **more))
+    found = made.finish(False)
+    assert [each.evidence["weak"] for each in found] == ([weak] if weak else [])
+
+
+def test_dates_of_findings_follow_the_campus() -> None:
+    """The same traffic, a day later by another zone, is judged by that day's lists."""
+    made, known = policy([replace(on_list(APP, "blacklist", first=date(2024, 5, 7)))])
+    deltas, service = use(known.catalogue.ids.index(APP), range(230, 250))
+    assert [each.start_ns for each in run(made, deltas, service)] == [EVENING + 240 * MINUTE]
