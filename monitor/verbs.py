@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from monitor import __version__
 from monitor.errors import USAGE, CommandEnd, user_errors
+from monitor.model_verbs import model
 from monitor.register_verbs import register
 
 
@@ -39,6 +40,7 @@ application = typer.Typer(
 configuration = typer.Typer(no_args_is_help=True, help="配置 · the configuration")
 application.add_typer(configuration, name="config")
 application.add_typer(register, name="register")
+application.add_typer(model, name="model")
 
 #: What the command-line parser raises. Which module that class lives in differs between versions
 #: of typer; it is the one ancestor of BadParameter that can show itself.

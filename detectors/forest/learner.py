@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
+from detectors.forest.promotion import Verdict, compare
 from detectors.window_features import MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
 _HOUR_NS = 3600 * _SECOND_NS
+_RECENT_NS = 72 * _HOUR_NS
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
 
@@ -49,6 +51,8 @@ class Learner:
     holds: bool = False
     trained_ns: int = 0  # event time up to which the model has seen windows
     trainings: int = 0
+    refused: int = 0  # challengers that did not hold
+    verdict: Verdict | None = None  # on the last challenger
     _kept: list[NDArray[np.void]] = field(default_factory=list)
     _found: list[tuple[tuple[int, int], int, int]] = field(default_factory=list)
     _first_ns: int | None = None
@@ -67,7 +71,7 @@ class Learner:
         schedule = self.schedule
         due_ns = (
             self._first_ns + schedule.collect_seconds * _SECOND_NS
-            if self.model is None
+            if self.trainings == 0
             else self.trained_ns + schedule.retrain_seconds * _SECOND_NS
         )
         if now_ns >= due_ns:
@@ -108,9 +112,16 @@ class Learner:
         calibrates = (clean["window_start_ns"] // _HOUR_NS) % 3 == 2
         if calibrates.all() or not calibrates.any():
             return
-        self.model = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
+        challenger = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
+        recent_ns = now_ns - _RECENT_NS
+        recent = clean[calibrates & (clean["window_start_ns"] >= recent_ns)]
+        self.verdict = compare(challenger, self.model, recent)
         self.trained_ns = now_ns
         self.trainings += 1
+        if self.verdict.holds:
+            self.model = challenger
+        else:
+            self.refused += 1
 
     def _was_found(self, windows: NDArray[np.void]) -> NDArray[np.bool_]:
         found = np.zeros(len(windows), np.bool_)

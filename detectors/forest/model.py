@@ -15,9 +15,13 @@ from detectors.window_features import SCORE
 class Model:
     """Scores windows; made from windows by `Model.learn` or read by model_file.load."""
 
-    def __init__(self, forest: IsolationForest, calibration: Calibration) -> None:
+    def __init__(
+        self, forest: IsolationForest, calibration: Calibration, span_ns: tuple[int, int] = (0, 0)
+    ) -> None:
+        """span_ns: first and last minute of what it was learned from; zeros when unknown."""
         self.forest = forest
         self.calibration = calibration
+        self.span_ns = span_ns
 
     @classmethod
     def learn(
@@ -28,7 +32,9 @@ class Model:
     ) -> Model:
         """Fit to one set of WINDOWs and calibrate on another that the forest has not seen."""
         forest = IsolationForest(matrix(training), settings)
-        return cls(forest, Calibration(forest.score(matrix(calibration))))
+        minutes = np.concatenate([training["window_start_ns"], calibration["window_start_ns"]])
+        span_ns = (int(minutes.min()), int(minutes.max()))
+        return cls(forest, Calibration(forest.score(matrix(calibration))), span_ns)
 
     def score(self, windows: NDArray[np.void]) -> None:
         """Fill score, p_value and phase of WINDOWs in place."""

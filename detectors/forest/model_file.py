@@ -40,6 +40,8 @@ def save(model: Model, path: Path) -> None:
         "trees": settings.trees,
         "max_samples": settings.max_samples,
         "seed": settings.seed,
+        "learned_from_ns": model.span_ns[0],
+        "learned_until_ns": model.span_ns[1],
         "libraries": _libraries(),
         "digest": _digest(arrays),
     }
@@ -53,7 +55,7 @@ def save(model: Model, path: Path) -> None:
 
 
 def load(path: Path) -> Model:
-    """Read and refit a model. Raises ModelFileError; OSError when the file can't be opened."""
+    """Read and refit a model. Raises ModelFileError."""
     about, arrays = _read(path)
     for key, wanted in (
         ("schema", FILE_SCHEMA),
@@ -79,7 +81,15 @@ def load(path: Path) -> Model:
     if not whole:
         raise ModelFileError(f"{path}: its arrays are not those of a model")
     settings = _settings(path, about)
-    return Model(IsolationForest(training, settings), Calibration(scores))
+    span_ns = tuple(int(about.get(key) or 0) for key in ("learned_from_ns", "learned_until_ns"))
+    return Model(IsolationForest(training, settings), Calibration(scores), (span_ns[0], span_ns[1]))
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, with the sizes of its arrays. Raises as `load` does."""
+    about, arrays = _read(path)
+    sizes = {f"{name}_rows": len(array) for name, array in arrays.items()}
+    return {**about, **sizes, "intact": about.get("digest") == _digest(arrays)}
 
 
 def _settings(path: Path, about: dict[str, Any]) -> ForestSettings:
@@ -100,6 +110,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
             about = json.loads(arrays.pop("about").tobytes())
     except ModelFileError:
         raise
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{path}: not a model file ({error})") from error
     if not isinstance(about, dict):
