@@ -1,22 +1,21 @@
-"""Reading the configuration from YAML: every error with its file, line and key."""
+"""Reading the configuration: every error at once, with its file, line, key and remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from monitor.config import Config
+from monitor.config_tree import INCLUDE, Location, Tree, dotted, read_tree
 
-_MAX_BYTES = 1 << 20
-_MAX_DEPTH = 8
-_MAX_NODES = 10_000
-_Location = tuple[int | str, ...]
-_Model = TypeVar("_Model", bound=BaseModel)
+#: A path of this form is a credential that systemd hands to the service (systemd.exec(5)).
+CREDENTIAL = "credential:"
+_CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 
 class ConfigError(Exception):
@@ -28,23 +27,30 @@ class ConfigError(Exception):
 
 
 def load(path: Path | None) -> Config:
-    """The configuration in `path`; the defaults without one. Relative paths in it start at the file.
+    """The configuration in `path` and what it includes; the defaults without one.
 
-    Raises ConfigError.
+    A relative path starts at the file it stands in; `credential:NAME` is a file of the directory
+    in which systemd hands credentials to the service. Raises ConfigError with every error.
     """
+    return load_with_places(path)[0]
+
+
+def load_with_places(path: Path | None) -> tuple[Config, Tree]:
+    """As `load`; also where each key stands."""
     if path is None:
-        return Config()
-    return _anchored(checked(path, Config), path.resolve().parent)
-
-
-def checked(path: Path, model: type[_Model]) -> _Model:
-    """The YAML file at `path` as a `model`; bounded in size and depth. Raises ConfigError."""
-    places: dict[_Location, int] = {}
-    tree = _read(path, places)
+        return Config(), Tree()
+    tree = read_tree(path)
+    problems = list(tree.problems)
     try:
-        return model.model_validate(tree)
+        config = Config.model_validate(tree.data)
     except ValidationError as error:
-        raise ConfigError([_describe(path, places, model, each) for each in error.errors()]) from None
+        problems += [_describe(path, tree, each) for each in error.errors()]
+    if problems:
+        raise ConfigError(problems)
+    config = _anchored(config, tree, (), problems)
+    if problems:
+        raise ConfigError(problems)
+    return config, tree
 
 
 def show(config: Config) -> str:
@@ -52,107 +58,97 @@ def show(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _read(path: Path, places: dict[_Location, int]) -> Any:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror or error}"]) from None
-    if len(text) > _MAX_BYTES:
-        raise ConfigError([f"{path}: larger than {_MAX_BYTES >> 20} MiB"])
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = {} if root is None else _plain(path, root, (), places)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise ConfigError([f"{path}:{mark.line + 1 if mark else 1}: not YAML: {what}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}:1: not UTF-8 text"]) from None
-    # A section whose keys are all commented out is an empty one.
-    return {k: v for k, v in tree.items() if v is not None} if isinstance(tree, dict) else tree
+def show_with_places(config: Config, tree: Tree) -> str:
+    """The effective configuration as YAML; beside each value its file and line, or `default`."""
+    return "".join(_lines(config.model_dump(mode="json"), tree, ()))
 
 
-def _plain(path: Path, node: yaml.Node, at: _Location, places: dict[_Location, int]) -> Any:
-    """A node as plain data; notes the line of every key. Refuses what a mapping would swallow."""
-    line = node.start_mark.line + 1
-    places.setdefault(at, line)
-    if len(at) > _MAX_DEPTH or len(places) > _MAX_NODES:
-        raise ConfigError([f"{path}:{line}: nested too deeply, or too long"])
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key, value in node.value:
-            name, key_line = str(key.value), key.start_mark.line + 1
-            if name in result:
-                raise ConfigError([f"{path}:{key_line}: {_dotted((*at, name))}: stands twice"])
-            places[(*at, name)] = key_line
-            result[name] = _plain(path, value, (*at, name), places)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(path, item, (*at, i), places) for i, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node)
+def _lines(section: dict[str, Any], tree: Tree, at: Location) -> list[str]:
+    told = []
+    for key, value in section.items():
+        here = (*at, key)
+        indent = "  " * len(at)
+        if isinstance(value, dict) and value:
+            told += [f"{indent}{key}:\n", *_lines(value, tree, here)]
+            continue
+        inline = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 20)
+        text = f"{indent}{key}: {inline.strip()[1:-1]}"
+        told.append(f"{text:<48}  # {tree.places.get(here) or 'default'}\n")
+    return told
 
 
-def _describe(path: Path, places: Mapping[_Location, int], model: type[BaseModel], error: Any) -> str:
-    location: _Location = tuple(error["loc"])
+def _describe(path: Path, tree: Tree, error: Any) -> str:
+    location: Location = tuple(error["loc"])
     known = location
-    while known and known not in places:
+    while known and known not in tree.places:
         known = known[:-1]
     what = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        what = "unknown key"
-        near = get_close_matches(str(location[-1]), _keys_of(model, location[:-1]), n=1)
-        what += f"; did you mean `{near[0]}`?" if near else ""
-    return f"{path}:{places.get(known, 1)}: {_dotted(known or location)}: {what}"
+        keys = _keys_of(location[:-1])
+        near = get_close_matches(str(location[-1]), keys, n=1)
+        what = "unknown key" + (f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(keys)}")
+    else:
+        what += _remedy(known)
+    place = tree.places.get(known)
+    return f"{place or f'{path}:1'}: {dotted(known or location)}: {what}"
 
 
-def _keys_of(model: type[BaseModel], location: _Location) -> list[str]:
-    """The keys that the section at `location` knows; none where sections are of several kinds."""
-    section = model
+def _remedy(location: Location) -> str:
+    """What would be right in this place: the default, where it says something."""
+    value: Any = Config()
     for name in location:
-        if isinstance(name, int):
-            continue  # a place in a list, whose items the annotation before has given
-        field = section.model_fields.get(name)
-        inner = None if field is None else field.annotation
-        inner = next((each for each in (inner, *get_args(inner)) if _is_section(each)), None)
-        if inner is None:
+        if not isinstance(value, BaseModel) or name not in type(value).model_fields:
+            return ""
+        value = getattr(value, str(name))
+    if isinstance(value, BaseModel):
+        return f"; write its keys under it, such as `{next(iter(type(value).model_fields))}:`"
+    if value is None or value == ():
+        return ""
+    told = [str(each) for each in value] if isinstance(value, tuple) else value
+    return f"; default: {yaml.safe_dump([told], default_flow_style=True, width=1 << 20).strip()[1:-1]}"
+
+
+def _keys_of(location: Location) -> list[str]:
+    """The keys that the section at `location` knows."""
+    section: type[BaseModel] = Config
+    for name in location:
+        inner = section.model_fields[str(name)].annotation if name in section.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         section = inner
-    return list(section.model_fields)
+    return [*section.model_fields, *([] if location else [INCLUDE])]
 
 
-def _is_section(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _anchored(section: Any, tree: Tree, at: Location, problems: list[str]) -> Any:
+    """Relative paths, made absolute from the folder of the file they stand in."""
+    changed = {}
+    for name in type(section).model_fields:
+        value, here = getattr(section, name), (*at, name)
+        if here not in tree.places:
+            continue
+        if isinstance(value, BaseModel):
+            changed[name] = _anchored(value, tree, here, problems)
+        elif isinstance(value, Path):
+            changed[name] = _absolute(value, tree, here, problems)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Path):
+            changed[name] = tuple(_absolute(each, tree, (*here, i), problems) for i, each in enumerate(value))
+    return section.model_copy(update=changed)
 
 
-def _dotted(location: _Location) -> str:
-    return ".".join(str(part) for part in location) or "the file"
-
-
-def _anchored(config: Config, folder: Path) -> Config:
-    """Relative paths, made absolute from the folder of the configuration file."""
-
-    def absolute(path: Path | None) -> Path | None:
-        return None if path is None else folder / path
-
-    return config.model_copy(
-        update={
-            "anomaly": config.anomaly.model_copy(update={"model_file": absolute(config.anomaly.model_file)}),
-            "privacy": config.privacy.model_copy(update={"key_file": absolute(config.privacy.key_file)}),
-            "state": config.state.model_copy(
-                update={
-                    "directory": absolute(config.state.directory),
-                    "runtime_directory": absolute(config.state.runtime_directory),
-                }
-            ),
-            "catalogue": config.catalogue.model_copy(
-                update={"paths": tuple(folder / path for path in config.catalogue.paths)}
-            ),
-            "registers": config.registers.model_copy(
-                update={
-                    "store": absolute(config.registers.store),
-                    "files": tuple(folder / path for path in config.registers.files),
-                }
-            ),
-        }
-    )
+def _absolute(path: Path, tree: Tree, at: Location, problems: list[str]) -> Path:
+    place = tree.place_of(at)
+    assert place is not None
+    text = str(path)
+    if not text.startswith(CREDENTIAL):
+        return place.path.resolve().parent / path
+    name, folder = text.removeprefix(CREDENTIAL), os.environ.get(_CREDENTIALS_DIRECTORY)
+    if not name or "/" in name or name in (".", ".."):
+        problems.append(f"{place}: {dotted(at)}: {text}: write a credential's name, such as credential:key")
+    elif not folder:
+        problems.append(
+            f"{place}: {dotted(at)}: {text}: no credentials were handed over; "
+            f"add LoadCredential={name}:FILE to the unit, or write a file's path"
+        )
+    else:
+        return Path(folder) / name
+    return path

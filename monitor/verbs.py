@@ -163,14 +163,20 @@ def check(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -
         typer.echo(f"可用 good: {path or 'defaults'}; 服务 services: {len(catalogue)}")
 
 
-@configuration.command(help="显示生效的配置 · show the configuration in effect")
-def show(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -> None:
+@configuration.command(help="显示生效的配置 · show the configuration in effect, as YAML")
+def show(
+    path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="每项的出处 · and where each value comes from: file:line")
+    ] = False,
+) -> None:
     """Show the effective configuration."""
     with user_errors():
-        from monitor.config_file import load
-        from monitor.config_file import show as text_of
+        from monitor import config_file
 
-        typer.echo(text_of(load(path)), nl=False)
+        config, tree = config_file.load_with_places(path)
+        text = config_file.show_with_places(config, tree) if effective else config_file.show(config)
+        typer.echo(text, nl=False)
 
 
 def _check_key(config: Path | None, addresses: Addresses) -> None:

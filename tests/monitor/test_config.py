@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,34 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"campus: {id: \xff}\n")
     with pytest.raises(ConfigError, match="1: not YAML"):
         load(path)
+
+
+@pytest.mark.parametrize("line", ["campus: {id: 1, timezone: x}", "campus: {id: A}\nmetrics: {port: -1}"])
+def test_each_error_says_what_would_be_right(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(line)
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    assert len(raised.value.lines) == 2
+    assert all("default: " in told for told in raised.value.lines)
+
+
+def test_errors_of_the_text_and_of_the_values_come_together(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("campus: {id: a, id: b}\nflows:\n  max_flow: 1\ninclude: [gone.yaml]\n")
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    assert [line.partition(": ")[2].partition(":")[0] for line in raised.value.lines] == [
+        "campus.id",
+        "cannot be read",
+        "flows.max_flow",
+    ]
+
+
+def test_the_configuration_loads_without_numpy() -> None:
+    """The process that keeps a capability reads it."""
+    code = (
+        "import sys; from monitor import config_file; config_file.load(None); print('numpy' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
