@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import date, time
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 _MAX_HOLIDAYS = 2_000
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _clock(value: object) -> object:
+    """YAML takes 22:00 without quotes for a number of base 60: minutes; 22:00:00 for seconds."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 86_400:
+        minutes, seconds = (value, 0) if value < 1_440 else divmod(value, 60)
+        return time(minutes // 60, minutes % 60, seconds)
+    return value
+
+
+_Clock = Annotated[time, BeforeValidator(_clock)]
 
 
 class Period(_Section):
@@ -23,8 +35,8 @@ class Period(_Section):
 class Curfew(_Section):
     """Times of the clock; a curfew that ends before it begins runs over midnight."""
 
-    start: time = time(22, 0)  # 《移动互联网未成年人模式建设指南》: no service to minors from 22 to 6
-    end: time = time(6, 0)
+    start: _Clock = time(22, 0)  # 《移动互联网未成年人模式建设指南》: no service to minors from 22 to 6
+    end: _Clock = time(6, 0)
 
 
 class CalendarSettings(_Section):
@@ -146,7 +158,7 @@ class RuleSettings(_Section):
     too_many_apps: TooManyApps = TooManyApps()
     single_vendor: SingleVendor = SingleVendor()
     important_service_degraded: ServiceDegraded = ServiceDegraded()
-    max_use_rows: int = Field(1_000_000, ge=1_000)  # 80 bytes each: a device, an app, a minute
+    max_use_rows: int = Field(1_000_000, ge=1_000)  # 77 bytes each: a device, an app, a minute
 
     @field_validator("calendar")
     @classmethod

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from detectors.rules.settings import CalendarSettings, RuleSettings
@@ -65,6 +66,13 @@ def test_a_curfew_within_one_day() -> None:
     here = calendar(curfew={"start": "12:00", "end": "14:00"})
     (part,) = here.curfew_minutes(date(2024, 5, 7))
     assert tuple(map(clock, part)) == ("2024-05-07T04:00", "2024-05-07T06:00")
+
+
+@pytest.mark.parametrize("text", ["22:30", '"22:30"', "22:30:00", "'22:30:00'"])
+def test_a_time_of_the_clock_with_and_without_quotes(text: str) -> None:
+    told = yaml.safe_load(f"curfew: {{start: {text}, end: 06:00}}")
+    curfew = CalendarSettings.model_validate(told).curfew
+    assert (curfew.start, curfew.end) == (time(22, 30), time(6, 0))
 
 
 @pytest.mark.parametrize(
