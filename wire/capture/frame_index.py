@@ -52,6 +52,10 @@ class FrameArrays(NamedTuple):
             direction=np.empty(frames, np.uint8),
         )
 
+    def part(self, first: int, end: int) -> FrameArrays:
+        """Rows from `first` up to `end`, not copied."""
+        return FrameArrays._make(column[first:end] for column in self)
+
     def block(self, buffer: NDArray[np.uint8], count: int, link_types: NDArray[np.int32]) -> FrameBlock:
         """The first `count` frames over `buffer`, without a copy."""
         return FrameBlock(

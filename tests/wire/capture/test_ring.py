@@ -1,0 +1,381 @@
+"""Rings of real packet sockets on veth pairs in a network namespace of the test's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.wire.capture.live_frames import MACS, PATIENCE, PLAN, WAIT, frames_of, numbered
+from tests.wire.capture.namespaces import ip, own_namespace, pair, promiscuity, sender, up
+from wire.capture.errors import CaptureError
+from wire.capture.frames import DIRECTION_OUTBOUND, DIRECTION_UNKNOWN, VLAN_ABSENT
+from wire.capture.packet_socket import bound_interface, open_packet_socket
+from wire.capture.ring import Ring, now_ns
+
+
+@pytest.fixture(autouse=True)
+def veth() -> Iterator[None]:
+    """A pair `wire`, `tap` in a namespace of its own."""
+    with own_namespace():
+        pair("wire", "tap")
+        yield
+
+
+def send(frames: list[bytes], interface: str = "wire") -> None:
+    with sender(interface) as sock:
+        for frame in frames:
+            sock.send(frame)
+
+
+def udp(source: int, destination: int, source_port: int, destination_port: int) -> bytes:
+    header = struct.pack(
+        ">BBHHHBBHII", 0x45, 0, 32, 0, 0, 64, 17, 0, 0x0A000000 + source, 0xC6120000 + destination
+    )
+    if source > 0xFFFF:
+        header = header[:12] + struct.pack(">II", 0xC6120000 + destination, 0x0A000000 + (source & 0xFFFF))
+    return MACS + b"\x08\x00" + header + struct.pack(">HHHH", source_port, destination_port, 12, 0) + bytes(4)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame as a ring gave it out."""
+
+    data: bytes
+    wire: int
+    vlan: int
+    direction: int
+
+
+def seen(ring: Ring, count: int) -> list[Seen]:
+    """The frames until `count` have come, and whatever follows them at once."""
+    found: list[Seen] = []
+    quiet = 0
+    for block in ring.blocks(WAIT):
+        if block is None:
+            quiet += 1
+            if len(found) >= count or quiet > PATIENCE:
+                return found
+            continue
+        assert (block.offset >= 0).all()
+        columns = (block.wire_bytes.tolist(), block.vlan.tolist(), block.direction.tolist())
+        found += map(Seen, frames_of(block), *columns)
+    raise AssertionError
+
+
+def drained(ring: Ring, count: int) -> list[bytes]:
+    """Their bytes alone."""
+    return [frame.data for frame in seen(ring, count)]
+
+
+def test_every_frame_comes_once_whole_and_in_order() -> None:
+    sent = [numbered(i, 60 + i % 1400) for i in range(5_000)]
+    with (
+        open_packet_socket(replace(PLAN, blocks=256)) as sock,
+        Ring(sock.fileno(), replace(PLAN, blocks=256)) as ring,
+    ):
+        send(sent)
+        assert drained(ring, 5_000) == sent
+        statistics = ring.statistics()
+        assert (statistics.received, statistics.dropped) == (5_000, 0)
+        assert ring.filling == 0
+        assert ring.unreadable == 0
+
+
+def test_statistics_add_up_though_the_kernel_forgets() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        for total in (10, 20, 30):
+            send([numbered(i) for i in range(10)])
+            assert len(drained(ring, 10)) == 10
+            assert ring.statistics().received == total
+
+
+def test_what_a_full_ring_cannot_take_is_counted() -> None:
+    plan = replace(PLAN, blocks=2)
+    with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+        send([numbered(i, 1_000) for i in range(500)])
+        assert ring.filling == 1
+        found = drained(ring, 1)
+        statistics = ring.statistics()
+        assert statistics.dropped > 0
+        assert statistics.freezes > 0
+        assert statistics.received == 500 == len(found) + statistics.dropped
+        assert found == [numbered(i, 1_000) for i in range(len(found))]
+        send([numbered(7)])  # and it goes on
+        assert drained(ring, 1) == [numbered(7)]
+
+
+def test_a_vlan_tag_comes_beside_the_frame_and_counts_in_its_length() -> None:
+    plain = numbered(1)
+    tagged = MACS + b"\x81\x00\x20\x0a" + plain[12:]
+    service = MACS + b"\x88\xa8\x00\x07" + b"\x81\x00\x00\x08" + plain[12:]
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        send([plain, tagged, service])
+        got = seen(ring, 3)
+        assert [frame.vlan for frame in got] == [VLAN_ABSENT, 0x200A, 7]
+        assert [frame.data for frame in got] == [plain, plain, MACS + b"\x81\x00\x00\x08" + plain[12:]]
+        assert [frame.wire for frame in got] == [60, 64, 68]
+
+
+def test_time_is_the_kernels_and_in_order() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        before = now_ns()
+        send([numbered(i) for i in range(100)])
+        after = now_ns()
+        block = next(block for block in ring.blocks(WAIT) if block is not None)
+        times = block.timestamp_ns.tolist()
+        assert times == sorted(times)
+        assert before <= times[0] <= times[-1] <= after
+
+
+def test_own_traffic_is_outbound_and_others_frames_are_taken() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        send([numbered(1)], "tap")
+        send([numbered(2)], "wire")
+        assert [frame.direction for frame in seen(ring, 2)] == [DIRECTION_OUTBOUND, DIRECTION_UNKNOWN]
+        assert promiscuity("tap") == 1
+    assert promiscuity("tap") == 0
+
+
+def test_loopback_shows_each_frame_once() -> None:
+    ip("link", "set", "lo", "up")
+    plan = replace(PLAN, interface="lo")
+    with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.bind(("127.0.0.1", 0))
+            for _ in range(5):
+                out.sendto(b"x" * 100, out.getsockname())
+        assert len(drained(ring, 5)) == 5
+
+
+def test_frames_longer_than_the_mtu_are_whole() -> None:
+    """As segmentation offload and GRO make them: a TCP stream over veth shows up in large pieces."""
+    ip("addr", "add", "10.0.0.1/24", "dev", "tap")
+    other = subprocess.run(["ip", "netns", "add", "cw-ring-peer"], capture_output=True, check=False)
+    if other.returncode:
+        pytest.skip(f"no named namespace: {other.stderr.decode()}")
+    try:
+        ip("link", "set", "wire", "netns", "cw-ring-peer")
+        for words in ("addr add 10.0.0.2/24 dev wire", "link set wire up"):
+            ip("-n", "cw-ring-peer", *words.split())
+        plan = replace(PLAN, block_bytes=1 << 20, blocks=64)
+        with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+            with socket.create_server(("10.0.0.1", 0)) as server:
+                code = (
+                    "import socket,sys; s=socket.create_connection(('10.0.0.1',int(sys.argv[1]))); "
+                    "s.sendall(bytes(4<<20)); s.shutdown(1); s.recv(1)"
+                )
+                command = ["ip", "netns", "exec", "cw-ring-peer", sys.executable, "-c", code]
+                with subprocess.Popen([*command, str(server.getsockname()[1])]) as client:
+                    connection, _ = server.accept()
+                    received = 0
+                    while chunk := connection.recv(1 << 20):
+                        received += len(chunk)
+                    connection.close()
+                    assert client.wait(20) == 0
+            assert received == 4 << 20
+            sizes, payload = [], 0
+            for frame in drained(ring, 1):
+                sizes.append(len(frame))
+                if frame[12:14] == b"\x08\x00" and frame[26:30] == bytes([10, 0, 0, 2]):
+                    payload += len(frame) - 34 - (frame[46] >> 4) * 4
+            assert ring.statistics().dropped == 0
+            assert max(sizes) > 1_514
+            assert payload == 4 << 20
+    finally:
+        ip("netns", "del", "cw-ring-peer")
+
+
+def test_a_frame_larger_than_a_block_is_cut_and_keeps_its_length() -> None:
+    ip("link", "set", "wire", "mtu", "9000")
+    ip("link", "set", "tap", "mtu", "9000")
+    plan = replace(PLAN, block_bytes=1 << 12)
+    with pytest.raises(CaptureError, match="no ring of 16 blocks of 1024 bytes"):
+        open_packet_socket(replace(PLAN, block_bytes=1 << 10))
+    with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+        send([numbered(1, 9_000)])
+        (frame,) = seen(ring, 1)
+        assert frame.wire == 9_000
+        assert 3_500 < len(frame.data) < 4_096
+        assert numbered(1, 9_000).startswith(frame.data)
+
+
+def test_a_link_that_flaps_goes_on() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        for number in range(10):
+            ip("link", "set", "tap", "down")
+            assert next(ring.blocks(0.01)) is None
+            up("tap", "wire")
+            send([numbered(number)])
+            assert drained(ring, 1) == [numbered(number)]
+
+
+def test_a_renamed_interface_is_still_ours() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        ip("link", "set", "tap", "down")
+        ip("link", "set", "tap", "name", "tap-new")
+        up("tap-new", "wire")
+        send([numbered(1)])
+        assert drained(ring, 1) == [numbered(1)]
+        assert bound_interface(sock) == "tap-new"
+
+
+def test_an_interface_that_was_removed_is_taken_up_when_it_is_back() -> None:
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+        ip("link", "del", "tap")
+        assert ring.removed
+        assert drained(ring, 0) == []
+        pair("wire", "tap")
+        for _ in range(20):
+            if not ring.removed:
+                break
+            assert drained(ring, 0) == []
+        send([numbered(1)])
+        assert drained(ring, 1) == [numbered(1)]
+        assert promiscuity("tap") == 1
+
+
+def test_an_interface_that_is_down_is_opened_and_waited_for() -> None:
+    ip("link", "set", "tap", "down")
+    with open_packet_socket(replace(PLAN, filter_text="ip")) as sock, Ring(sock.fileno(), PLAN) as ring:
+        up("tap", "wire")
+        send([numbered(1)])
+        assert drained(ring, 1) == [numbered(1)]
+
+
+def test_only_what_passes_the_filter_comes() -> None:
+    plan = replace(PLAN, filter_text="udp port 53 or vlan 10")
+    with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+        wanted, other = udp(1, 2, 40_000, 53), udp(1, 2, 40_000, 54)
+        tagged = MACS + b"\x81\x00\x00\x0a" + other[12:]
+        send([wanted, other, tagged, other])
+        assert drained(ring, 2) == [wanted, other]  # the tag itself is beside the frame
+        assert ring.statistics().received == 2
+
+
+def test_nothing_comes_before_the_filter_stands() -> None:
+    """Frames flow all the while that sockets are opened; none that the filter refuses gets through."""
+    code = (
+        "import socket\ns=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,0); s.bind(('wire',0))\n"
+        f"while True: s.send({numbered(1)!r})"
+    )
+    flood = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        plan = replace(PLAN, filter_text="udp port 53", fanout_group=7, fanout_size=1)
+        for _ in range(20):
+            with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
+                assert next(ring.blocks(0.05)) is None
+                assert ring.statistics().received == 0
+        with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring:
+            assert next(ring.blocks(20)) is not None  # it did flow
+    finally:
+        flood.kill()
+        flood.wait()
+
+
+def test_fanout_gives_both_directions_of_a_flow_to_one_member() -> None:
+    plan = replace(PLAN, fanout_group=99, fanout_size=4)
+    sockets = [open_packet_socket(plan) for _ in range(4)]
+    rings = [Ring(sock.fileno(), plan) for sock in sockets]
+    out = [udp(k, 2 * k, 20_000 + k, 443) for k in range(200)]
+    back = [udp(k | 1 << 16, 2 * k, 443, 20_000 + k) for k in range(200)]
+    send(out + back)
+    shares = [drained(ring, 0) for ring in rings]
+    assert sorted(frame for share in shares for frame in share) == sorted(out + back)
+    assert sum(bool(share) for share in shares) > 1
+    for share in shares:
+        there = {frame[34:36] for frame in share if frame[36:38] == struct.pack(">H", 443)}
+        here = {frame[36:38] for frame in share if frame[34:36] == struct.pack(">H", 443)}
+        assert there == here
+    for ring, sock in zip(rings, sockets, strict=True):
+        ring.close()
+        sock.close()
+
+
+def test_fanout_that_is_not_granted_is_refused() -> None:
+    with open_packet_socket(replace(PLAN, fanout_group=5)):
+        with open_packet_socket(replace(PLAN, interface="wire")):
+            pass
+        with pytest.raises(CaptureError, match=r"wire: the kernel refuses to share packets .*one worker"):
+            open_packet_socket(replace(PLAN, interface="wire", fanout_group=5))
+
+
+def test_a_successor_skips_what_its_predecessor_died_with() -> None:
+    sock = open_packet_socket(PLAN)
+    send([numbered(1)])
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        ring = Ring(sock.fileno(), PLAN)
+        blocks = ring.blocks(10)
+        next(blocks)  # and holds it
+        os.write(writing, b"h")
+        signal.pause()
+    assert os.read(reading, 1) == b"h"
+    send([numbered(2)])
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with Ring(sock.fileno(), PLAN) as ring:
+        assert drained(ring, 1) == [numbered(2)]
+        assert ring.abandoned == 1
+        send([numbered(3)])
+        assert drained(ring, 1) == [numbered(3)]
+    for descriptor in (reading, writing):
+        os.close(descriptor)
+    sock.close()
+
+
+def test_a_ring_is_taken_over_wherever_it_stands() -> None:
+    with open_packet_socket(PLAN) as sock:
+        for number in range(40):  # more often than the ring has blocks
+            with Ring(sock.fileno(), PLAN) as ring:
+                send([numbered(number)])
+                assert drained(ring, 1) == [numbered(number)]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"interface": "nothing0"}, r"nothing0: no such interface \(there are: lo, tap, wire\)"),
+        ({"interface": "a-name-that-is-far-too-long"}, "no such interface"),
+        ({"interface": "nothing0", "filter_text": "ip"}, "nothing0: no such interface"),
+        ({"filter_text": "udp porrt 53"}, "capture filter 'udp porrt 53': .*syntax error"),
+        ({"filter_text": "ip\0"}, "capture filter: it contains a zero byte"),
+        ({"block_bytes": 1 << 24, "blocks": 256}, "a ring must be smaller than 4 GiB"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused_in_one_line(change: dict[str, object], line: str) -> None:
+    with pytest.raises(CaptureError, match=line) as caught:
+        open_packet_socket(replace(PLAN, **change))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("filter_text", [None, "ip"])
+def test_who_is_not_permitted_is_told_so(root: Path, filter_text: str | None) -> None:
+    code = (
+        "from wire.capture.errors import CaptureError\n"
+        "from wire.capture.packet_socket import SocketPlan, open_packet_socket\n"
+        f"try: open_packet_socket(SocketPlan('tap', 65536, 16, 20, True, None, 1, {filter_text!r}))\n"
+        "except CaptureError as error: raise SystemExit(str(error))"
+    )
+    without = ["setpriv", "--inh-caps=-net_raw", "--bounding-set=-net_raw"]
+    done = subprocess.run(
+        [*without, sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "tap: not permitted to capture: it needs CAP_NET_RAW (or root)\n"
+
+
+def test_the_opening_side_stays_small(root: Path) -> None:
+    code = (
+        "import sys, wire.capture.packet_socket, wire.capture.offloads\n"
+        "assert 'numpy' not in sys.modules and 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
