@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.classifier import Classifier
 from detectors.dns_counts import DnsCounts
 from detectors.dns_rows import LongNames
+from detectors.embedding.embedding import Embedding
+from detectors.embedding.track import EmbeddingTrack
 from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner
 from detectors.forest.model_file import load
@@ -17,7 +21,7 @@ from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
 from detectors.nxdomain_rows import MissingNames
 from detectors.open_rows import rows_of_opens
-from detectors.policy import Embeddings, Policy
+from detectors.policy import Policy
 from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
@@ -54,8 +58,7 @@ class Detectors:
         self._policy = Policy(
             self.catalogue, register, settings.rules, settings.timezone, self._networks, origin
         )
-        #: Gives what is known of third parties that ride along with apps by now.
-        self.embeddings: Embeddings = tuple
+        self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows)
 
     def classify(
         self, facts: NDArray[np.void]
@@ -80,8 +83,11 @@ class Detectors:
         if len(dns.names):
             self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
             self._add("nx", self._missing_names.rows(deltas, dns))
-        self._policy.take(deltas, self.classify(facts)[0])
+        service, _ = self.classify(facts)
+        self._policy.take(deltas, service)
         self._decide_who_is_host(deltas)
+        inside = self._networks.contain(deltas["client_hi"], deltas["client_lo"])
+        self._riders.take(deltas, service, category, inside if self._clients is None else None)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))
 
@@ -99,6 +105,7 @@ class Detectors:
         """Close the minutes that are over by the event clock, after the configured grace."""
         before_ns = clock_ns - self._settings.grace_seconds * _SECOND_NS
         judged = self._hosts.advance(before_ns)
+        self._riders.advance(before_ns)
         told = self._policy.advance(clock_ns, self.hosts_are_clients, self.embeddings)
         if self._clients is None:
             return _with(judged, told)
@@ -110,6 +117,7 @@ class Detectors:
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
         track = self._hosts if self._clients is None else self._clients
+        self._riders.finish()
         told = self._policy.finish(self.hosts_are_clients, self.embeddings)
         left = [*self._of_clients, _with(track.finish(), told)]
         self._of_clients = []
@@ -118,6 +126,10 @@ class Detectors:
             _in_order([finding for judged in left for finding in judged.findings]),
             _in_order([finding for judged in left for finding in judged.updates]),
         )
+
+    def embeddings(self) -> Sequence[Embedding]:
+        """What is known by now of third parties that ride along with apps."""
+        return self._riders.result()
 
     @property
     def hosts_are_clients(self) -> bool:
@@ -129,7 +141,12 @@ class Detectors:
         """What came late and what was shed, by name; a closed set."""
         track = self._hosts if self._clients is None else self._clients
         forgotten = self._dns_counts.forgotten
-        return {**track.counters, "dns_counts_forgotten": forgotten, **self._policy.counters}
+        return {
+            **track.counters,
+            "dns_counts_forgotten": forgotten,
+            **self._policy.counters,
+            **self._riders.counters,
+        }
 
     @property
     def silent(self) -> dict[str, int]:
@@ -143,6 +160,7 @@ class Detectors:
         for end in ("client", "server"):
             if self._networks.contain(deltas[f"{end}_hi"], deltas[f"{end}_lo"]).any():
                 self._clients, self._of_clients = None, []
+                self._riders.forget()
                 return
 
     def _add(self, lane: str, rows: NDArray[np.void]) -> None:

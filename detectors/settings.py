@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors.campus_networks import DEFAULT_NETWORKS, Network
+from detectors.embedding.settings import EmbeddingSettings
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
 from detectors.rules.settings import RuleSettings
@@ -26,6 +27,7 @@ class DetectorSettings:
     #: The names that the school has in lists.
     schools: tuple[str, ...] = ()
     rules: RuleSettings = field(default_factory=RuleSettings)
+    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
     #: In a replay, clients are the hosts while no address lies in `networks`.
     clients_may_be_hosts: bool = True
     #: Findings of the forest that the operator accepts by chance in a day.

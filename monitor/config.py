@@ -125,6 +125,14 @@ class Anomaly(_Section):
     learning: Learning = Learning()  # live, without a model file
 
 
+class Embedding(_Section):
+    """When a third party is held to ride along with an app; docs/embedding.md argues the defaults."""
+
+    false_discovery_rate: float = Field(0.05, gt=0, lt=1)  # false pairs among those accepted
+    least_clients: int = Field(5, ge=2, le=1_000)  # for privacy as much as for certainty
+    least_effect: float = Field(0.005, ge=0, le=10)  # minutes with it that a session adds
+
+
 class Privacy(_Section):
     """Keys."""
 
@@ -162,6 +170,7 @@ class Config(_Section):
     flows: Flows = Flows()
     names: Names = Names()
     anomaly: Anomaly = Anomaly()
+    embedding: Embedding = Embedding()
     privacy: Privacy = Privacy()
     metrics: Metrics = Metrics()
     state: State = State()

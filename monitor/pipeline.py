@@ -152,6 +152,7 @@ class AnalysisStages:
         """All workers have ended: close what is open."""
         results.close_history()
         results.take(self.detectors.finish())
+        results.embeddings = self.detectors.embeddings()
 
     @property
     def counters(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from detectors.embedding.settings import EmbeddingSettings
 from detectors.forest.learner import Schedule
 from detectors.networks import Networks
 from detectors.settings import DetectorSettings
@@ -73,6 +74,11 @@ def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> Sta
             registers=registers_of(config),
             schools=config.registers.schools,
             rules=config.rules,
+            embedding=EmbeddingSettings(
+                false_discovery_rate=config.embedding.false_discovery_rate,
+                least_clients=config.embedding.least_clients,
+                least_effect=config.embedding.least_effect,
+            ),
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file,
             learn_from_replay=not live,

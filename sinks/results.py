@@ -11,13 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.categories import CATEGORIES
+from detectors.embedding.embedding import Embedding
 from detectors.findings import Finding
 from detectors.track import Judged
 from sinks.metrics.exposition import Exposition
+from sinks.records.embeddings import write_embeddings
 from sinks.records.findings import FindingRecords
 from sinks.records.flow_columns import FlowColumns, FlowRows
 from sinks.records.flows import FlowRecords
-from sinks.records.folder import FINDINGS, FLOWS, METRICS, SUMMARY, WINDOWS, OutputError, OutputFolder
+from sinks.records.folder import (
+    EMBEDDINGS,
+    FINDINGS,
+    FLOWS,
+    METRICS,
+    SUMMARY,
+    WINDOWS,
+    OutputError,
+    OutputFolder,
+)
 from sinks.records.pseudonyms import Pseudonyms
 from sinks.records.windows import write_windows
 from sinks.tally import Tally
@@ -42,6 +53,7 @@ class Results:
         self.exposition = Exposition(services, version)
         self.findings: list[Finding] = []
         self._place: dict[str, int] = {}
+        self.embeddings: Sequence[Embedding] = ()
         self.pseudonyms = pseudonyms
         self._folder = folder
         self._windows: list[NDArray[np.void]] = []
@@ -98,6 +110,7 @@ class Results:
             for finding in sorted(self.findings, key=lambda each: (each.start_ns, each.subject.value)):
                 records.write(finding)
             records.close()
+            write_embeddings(folder.file(EMBEDDINGS), self.embeddings)
             folder.file(METRICS).write_bytes(self.exposition.text())
             text = json.dumps(summary, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
             folder.file(SUMMARY).write_text(text + "\n", encoding="utf-8")

@@ -36,6 +36,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "flows.json": _schema("A row of flows.parquet", {name: dict(f) for name, f in FLOW_FIELDS.items()}),
         "windows.json": _schema("A row of windows.parquet", _windows()),
         "findings.json": _schema("A line of findings.jsonl", _finding()),
+        "embeddings.json": _schema("A line of embeddings.jsonl", _embedding()),
         "summary.json": _schema("summary.json", _summary()),
         "metrics.json": _schema("Metric families of metrics.prom, by name", _metrics()),
     }
@@ -104,6 +105,23 @@ def _finding() -> dict[str, Any]:
         "evidence": {"type": "object"},
         "limits": _object(_BOTH),
         "text": _object(_BOTH),
+    }
+
+
+def _embedding() -> dict[str, Any]:
+    minutes = "minutes with the third party that one session of the app adds"
+    return {
+        "app": {**_TEXT, "description": "service id"},
+        "third_party": {**_TEXT, "description": "service id"},
+        "category": {"enum": ["advertising", "tracking", "functional", "game"]},
+        "sessions": {**_COUNT, "description": "of the app"},
+        "sessions_with": {**_COUNT, "description": "in which the third party showed up, why ever"},
+        "effect": {"type": "number", "description": minutes},
+        "low": {"type": "number", "description": "95% interval of the effect, lower end"},
+        "high": {"type": "number", "description": "upper end"},
+        "q_value": {"type": "number", "minimum": 0, "maximum": 1},
+        "clients": {**_COUNT, "description": "distinct clients in whose sessions it showed up"},
+        "accepted": {"type": "boolean", "description": "held to ride along with the app"},
     }
 
 

@@ -22,6 +22,10 @@ SHED = (
     "dns_counts_forgotten",
     "use_rows_late",
     "use_rows_shed",
+    "embedding_rows_late",
+    "embedding_rows_shed",
+    "embedding_sessions_shed",
+    "embedding_counts_forgotten",
 )
 
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from detectors.embedding.discovery import q_values
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.fit import Fit, fit
 from detectors.embedding.sessions import GAP_MINUTES, TAIL_MINUTES, Active, Sessions
+from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import BROWSING, SIGHTING
 from detectors.embedding.statistics import (
     BROWSES,
@@ -47,27 +47,6 @@ _THIRDS = (ADVERTISING, TRACKING, FUNCTIONAL, GAME)
 _MINUTE_NS = 60_000_000_000
 #: A session's third party is counted once; so long it is remembered after it was last seen.
 _REMEMBERED_MINUTES = 180
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingSettings:
-    """When a third party is held to ride along; docs/embedding.md argues the defaults.
-
-    false_discovery_rate: accepted share of false pairs among the accepted. least_clients: distinct
-    clients that a pair needs. least_effect: minutes a session. least_share: of the third party's
-    minutes in the app's sessions, what the app itself must account for. most_inflation: beyond
-    it the app is too often in use together with others to be told from them. least_game_share: of a
-    game's sessions, what must lie in sessions of the app: a game that is played for itself is none
-    that rides along.
-    """
-
-    false_discovery_rate: float = 0.05
-    least_clients: int = 5
-    least_effect: float = 0.005
-    least_share: float = 0.1
-    most_inflation: float = 20.0
-    least_game_share: float = 0.8
-    most_open_sessions: int = 1 << 18
 
 
 class Embeddings:
@@ -144,7 +123,7 @@ class Embeddings:
         known = self.statistics
         forgotten = known.products.forgotten + known.responses.forgotten + known.clients.forgotten
         return {
-            "embedding_late": self.late,
+            "embedding_rows_late": self.late,
             "embedding_sessions_shed": self._sessions.shed,
             "embedding_counts_forgotten": forgotten,
         }

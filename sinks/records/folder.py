@@ -6,14 +6,15 @@ import os
 import shutil
 from pathlib import Path
 
-FLOWS, WINDOWS, FINDINGS, SUMMARY, METRICS = (
+FLOWS, WINDOWS, FINDINGS, EMBEDDINGS, SUMMARY, METRICS = (
     "flows.parquet",
     "windows.parquet",
     "findings.jsonl",
+    "embeddings.jsonl",
     "summary.json",
     "metrics.prom",
 )
-OUTPUTS = (FLOWS, WINDOWS, FINDINGS, SUMMARY, METRICS)
+OUTPUTS = (FLOWS, WINDOWS, FINDINGS, EMBEDDINGS, SUMMARY, METRICS)
 _STAGING = ".campuswatch-unfinished"
 
 

@@ -38,7 +38,9 @@ def _families(text: str) -> dict[str, Any]:
 
 def _outputs(out: Path) -> dict[str, list[Any]]:
     lines = (out / "findings.jsonl").read_text(encoding="utf-8").splitlines()
+    pairs = (out / "embeddings.jsonl").read_text(encoding="utf-8").splitlines()
     return {
+        "embeddings.json": [json.loads(line) for line in pairs],
         "flows.json": _rows(out / "flows.parquet"),
         "windows.json": _rows(out / "windows.parquet"),
         "findings.json": [json.loads(line) for line in lines],
@@ -75,7 +77,7 @@ def test_pseudonymous_results_fit_the_schemas_and_name_no_host(root, campuswatch
     assert done.returncode == 0, done.stderr
     _hold_against_schemas(out)
     hosts = {row["host"] for row in _rows(day / "windows.parquet")}
-    for name in ("findings.jsonl", "summary.json", "metrics.prom"):
+    for name in ("findings.jsonl", "embeddings.jsonl", "summary.json", "metrics.prom"):
         text = (out / name).read_text(encoding="utf-8")
         assert [host for host in hosts if f'"{host}"' in text] == []
     assert not any(host in done.stdout.split() for host in hosts)
@@ -133,7 +135,7 @@ def test_rows_are_sorted(day: Path) -> None:
 def test_a_replay_is_repeatable_to_the_byte(root, campuswatch, tmp_path, day) -> None:
     done = campuswatch("replay", root / "pcaps" / "campus-day.pcap.zst", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    for name in ("flows.parquet", "windows.parquet", "findings.jsonl", "metrics.prom"):
+    for name in ("flows.parquet", "windows.parquet", "findings.jsonl", "embeddings.jsonl", "metrics.prom"):
         assert (tmp_path / "out" / name).read_bytes() == (day / name).read_bytes(), name
     told = [json.loads((out / "summary.json").read_text()) for out in (tmp_path / "out", day)]
     assert {**told[0], "seconds": 0} == {**told[1], "seconds": 0}

@@ -12,7 +12,8 @@ import numpy as np
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.categories import CATEGORIES
-from detectors.embedding.embeddings import Embeddings, EmbeddingSettings
+from detectors.embedding.embeddings import Embeddings
+from detectors.embedding.settings import EmbeddingSettings
 from monitor.shipped import shipped
 from monitor.simulate.hosts import Hosts, ScenarioError
 from monitor.simulate.people import people_of

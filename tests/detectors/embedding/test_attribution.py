@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.catalogue.catalogue import Catalogue
-from detectors.embedding.embeddings import EmbeddingSettings
+from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import SIGHTING
 from tests.detectors.embedding.campuses import campus, empty, learned, shipped_catalogue, truth
 
@@ -95,7 +95,7 @@ def test_rows_that_come_late_are_counted(catalogue: Catalogue) -> None:
     found.take(rows, 200 * _MINUTE_NS)
     rows["window_start_ns"] = 50 * _MINUTE_NS
     found.take(rows, 201 * _MINUTE_NS)
-    assert found.counters["embedding_late"] == 2
+    assert found.counters["embedding_rows_late"] == 2
 
 
 def test_one_client_alone_proves_nothing(catalogue: Catalogue) -> None:

@@ -1,0 +1,76 @@
+"""The embedding as the judge sees it: deltas wait until their minute is over, then count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.categories import CATEGORIES
+from detectors.embedding.embedding import Embedding
+from detectors.embedding.embeddings import Embeddings
+from detectors.embedding.settings import EmbeddingSettings
+from detectors.embedding.sightings import sightings_of
+from detectors.window_features import MINUTE_NS
+from detectors.windows import HostWindows
+
+
+class EmbeddingTrack:
+    """Of each block `take` the deltas, then `advance` the clock; at the end `finish`, then `result`."""
+
+    def __init__(self, catalogue: Catalogue, settings: EmbeddingSettings, max_open_rows: int) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._max_open_rows = max_open_rows
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: whose clients count has changed."""
+        codes = [CATEGORIES.index(service.category) for service in self._catalogue.services]
+        self._learned = Embeddings(self._catalogue.ids, codes, self._settings)
+        self._windows = HostWindows(self._max_open_rows)
+        self._told: Sequence[Embedding] | None = None
+
+    def take(
+        self,
+        deltas: NDArray[np.void],
+        service: NDArray[np.int32],
+        category: NDArray[np.uint8],
+        inside: NDArray[np.bool_] | None,
+    ) -> None:
+        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all."""
+        if len(deltas):
+            everyone = np.ones(len(deltas), np.bool_) if inside is None else inside
+            self._windows.add(sightings_of(deltas, service, category, everyone))
+
+    def advance(self, before_ns: int) -> None:
+        """Count the minutes that end by `before_ns`."""
+        self._count(self._windows.close(before_ns), before_ns)
+
+    def finish(self) -> None:
+        """Count what is open."""
+        self._count(self._windows.finish(), np.iinfo(np.int64).max)
+        self._learned.finish()
+        self._told = None
+
+    def result(self) -> Sequence[Embedding]:
+        """What is known by now; worked out when it is asked for and something has come since."""
+        if self._told is None:
+            self._told = self._learned.result()
+        return self._told
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was given up, by reason; a closed set."""
+        counts = {**self._learned.counters, "embedding_rows_shed": self._windows.shed}
+        counts["embedding_rows_late"] += self._windows.late
+        return counts
+
+    def _count(self, rows: NDArray[np.void] | None, end_ns: int) -> None:
+        if rows is not None and len(rows):
+            # Beyond the last call there is nothing to decide yet.
+            last_ns = int(rows["window_start_ns"].max())
+            self._learned.take(rows, min(end_ns, last_ns + MINUTE_NS))
+            self._told = None
