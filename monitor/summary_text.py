@@ -14,6 +14,7 @@ from rich.table import Table
 from detectors.findings import Finding
 from sinks.records.findings import finding_object
 from sinks.records.pseudonyms import Pseudonyms
+from wire.flows.one_way import is_one_way
 
 _CATEGORIES = {
     "education": "教育",
@@ -54,6 +55,11 @@ def write_table(
         console.print(f"不成流的包 packets without a flow: {told}")
     if summary["duplicates"]:
         console.print(f"镜像重复包，未计入 copies made by a mirror, not counted: {summary['duplicates']:,}")
+    if is_one_way(summary["tcp_seen"]["both_ways"], summary["tcp_seen"]["one_way"]):
+        console.print(
+            f"只看到单方向：{summary['tcp_seen']['one_way']:,} 条 TCP 连接缺少另一方向；请检查镜像是否双向 "
+            "one direction only: check that the mirror or the pair of taps shows both"
+        )
     if summary["hosts_are_clients"] and summary["flows"]:
         console.print(
             "没有地址属于校园网段，以客户端为主机 "

@@ -19,6 +19,7 @@ from sinks.metrics.definitions import METRICS, NAME_EVENTS, RULES, VISIBILITY
 from sinks.records.flow_fields import FLOW_FIELDS
 from sinks.summary import SHED
 from wire.capture.pcapng_blocks import SKIPPED
+from wire.flows.one_way import TCP_SEEN
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
@@ -144,6 +145,7 @@ def _summary() -> dict[str, Any]:
         "flows": {**_COUNT, "description": "flows that ended"},
         "flow_rows": {**_COUNT, "description": "rows of flows.parquet, checkpoints included"},
         "protocols": _counts(tuple(sorted(PROTO_NAMES.values()))),
+        "tcp_seen": _counts(TCP_SEEN),
         "tcp_ends": _counts(TCP_END_NAMES),
         "tunnels": _counts(TUNNEL_NAMES),
         "names": _counts(NAME_SOURCES),

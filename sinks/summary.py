@@ -75,6 +75,7 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "flows": tally.flows,
         "flow_rows": tally.rows,
         "protocols": tally.by_proto(),
+        "tcp_seen": tally.by_tcp_seen(),
         "tcp_ends": tally.by_tcp_end(),
         "tunnels": tally.by_tunnel(),
         "names": tally.by_source(),

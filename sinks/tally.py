@@ -12,6 +12,7 @@ from detectors.findings import Finding
 from detectors.findings_text import PATTERNS
 from detectors.window_features import PHASES
 from sinks.metrics.definitions import RULES, VISIBILITY
+from wire.flows.one_way import TCP_SEEN, one_way_share, tcp_seen
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
 from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
 
@@ -25,6 +26,7 @@ class Tally:
         self._services = services
         self._proto = np.zeros(256, np.int64)
         self._tcp_end = np.zeros(len(TCP_END_NAMES), np.int64)
+        self._tcp_seen = np.zeros(len(TCP_SEEN), np.int64)
         self._tunnel = np.zeros(len(TUNNEL_NAMES), np.int64)
         self._source = np.zeros(len(NAME_SOURCES), np.int64)
         self._ech = np.zeros(len(ECH_NAMES), np.int64)
@@ -52,6 +54,7 @@ class Tally:
         for direction in range(2):
             _add(self._category_bytes[:, direction], category, size[:, direction])
         _add(self._service_bytes, service + 1, size.sum(axis=1))
+        self._tcp_seen += tcp_seen(rows)
         last = rows["checkpoint"] == 0
         if not last.all():
             rows, facts, service, category = rows[last], facts[last], service[last], category[last]
@@ -94,6 +97,16 @@ class Tally:
     def by_tcp_end(self) -> dict[str, int]:
         """TCP flows that ended, by how."""
         return _named(TCP_END_NAMES, self._tcp_end)
+
+    def by_tcp_seen(self) -> dict[str, int]:
+        """TCP connections by which directions passed by the tap."""
+        return _named(TCP_SEEN, self._tcp_seen)
+
+    @property
+    def one_way_share(self) -> float:
+        """Share of TCP connections that were seen one way."""
+        both_ways, one_way, _ = self._tcp_seen.tolist()
+        return one_way_share(both_ways, one_way)
 
     def by_tunnel(self) -> dict[str, int]:
         """Flows that ended, by the innermost tunnel."""

@@ -9,6 +9,7 @@ from detectors.findings_text import PATTERNS
 from detectors.rules.book import RULE_NAMES
 from detectors.window_features import PHASES
 from wire.capture.pcapng_blocks import SKIPPED
+from wire.flows.one_way import TCP_SEEN
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.dns_name import DNS_STATUS_NAMES
@@ -96,6 +97,13 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "flow_evictions_total", "Flows ended early because the table was full."),
     _metric(COUNTER, "flows_total", "Flows that ended, by protocol.", "proto"),
     _metric(COUNTER, "tcp_flows_total", "TCP flows that ended, by how.", "end"),
+    _metric(
+        COUNTER,
+        "tcp_seen_flows_total",
+        "TCP flows, by which directions passed by the tap.",
+        ("seen", TCP_SEEN),
+    ),
+    _metric(GAUGE, "tcp_one_way_ratio", "Share of TCP flows seen one way, of those that tell; live of late."),
     _metric(COUNTER, "tunnel_flows_total", "Flows that ended, by the innermost tunnel.", "tunnel"),
     _metric(COUNTER, "named_flows_total", "Flows that ended, by the evidence that named them.", "source"),
     _metric(COUNTER, "visibility_flows_total", "TCP and UDP flows that ended, by what is visible.", "state"),

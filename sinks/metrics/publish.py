@@ -35,6 +35,8 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("name_events_total", {name: account.name_events.get(name, 0) for name in NAME_EVENTS})
     exposition.set_each("flows_total", tally.by_proto())
     exposition.set_each("tcp_flows_total", tally.by_tcp_end())
+    exposition.set_each("tcp_seen_flows_total", tally.by_tcp_seen())
+    exposition.set("tcp_one_way_ratio", tally.one_way_share)
     exposition.set_each("tunnel_flows_total", tally.by_tunnel())
     exposition.set_each("named_flows_total", tally.by_source())
     exposition.set_each("visibility_flows_total", tally.by_visibility())
