@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.catalogue.categories import CATEGORIES
+from detectors.catalogue.entries import BELOW, EXCEPTION, FORMS, HOST, SUFFIX, Entries, EntryIndex
+from detectors.catalogue.layers import Layer, Source, deciding
+from detectors.catalogue.lists.reading import ListReport, read_list
 from detectors.catalogue.schema import CatalogueError, Service, read_file
+from detectors.catalogue.settings import CatalogueSettings, ListSettings
 
 NO_SERVICE = -1
 
@@ -16,91 +20,219 @@ NO_SERVICE = -1
 class Match:
     """Why a name is what it is.
 
-    `service` is the index into `Catalogue.services`, `category` the index into CATEGORIES,
-    `entry` the suffix or host that matched, `file` and `line` where it stands.
+    `service` is the index into `Catalogue.services`, `category` the index into CATEGORIES, `entry` the
+    suffix or host that matched, `source` the file, `file` its name, `line` where in it the entry stands.
+    `lifts` is true of an exception of a list, which decides nothing by itself.
     """
 
     service: int
     category: int
     entry: str
-    file: str
+    source: str
     line: int
+    lifts: bool = False
+
+    @property
+    def file(self) -> str:
+        """The source's last part."""
+        return Path(self.source).name
 
 
 class Catalogue:
     """Services by name. The longest entry wins, and an entry holds at label boundaries only."""
 
-    def __init__(self, services: Sequence[Service]) -> None:
-        """Index `services`. Raises CatalogueError when an id or a name stands twice."""
-        self.services: tuple[Service, ...] = tuple(sorted(services, key=lambda each: each.id))
-        self.ids: tuple[str, ...] = tuple(service.id for service in self.services)
-        self._suffixes: dict[str, Match] = {}
-        self._hosts: dict[str, Match] = {}
-        errors = self._refuse_repeated_ids()
-        for index, service in enumerate(self.services):
-            category = CATEGORIES.index(service.category)
-            names = service.suffixes + service.hosts
-            for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
-                table = self._suffixes if at < len(service.suffixes) else self._hosts
-                other = self._suffixes.get(name) or self._hosts.get(name)
-                if other is not None:
-                    errors.append(
-                        f"{service.file}:{line}: `{name}` stands already in {other.file}:{other.line}"
-                    )
-                table[name] = Match(index, category, name, service.file, line)
+    def __init__(
+        self,
+        services: Sequence[Service],
+        overrides: Sequence[Service] = (),
+        lists: CatalogueSettings | None = None,
+        keep_ids: Sequence[str] = (),
+    ) -> None:
+        """Index services and the lists of `lists`. Ids in `keep_ids` get the indices they stand at.
+
+        Raises CatalogueError when an id or a name stands twice, or a list cannot be read.
+        """
+        errors: list[str] = []
+        of_lists = [_service_of(each) for each in (lists.lists if lists else ())]
+        known = _by_id([*services, *of_lists], errors) | _by_id(overrides, errors)
+        self.ids: tuple[str, ...] = (*keep_ids, *sorted(known.keys() - set(keep_ids)))
+        #: A service whose entries went with a reload keeps its place, for rows that name it.
+        self.services: tuple[Service, ...] = tuple(known.get(id_) or _gone(id_) for id_ in self.ids)
+        self.reports: tuple[ListReport, ...] = ()
+        self._place = {id_: at for at, id_ in enumerate(self.ids)}
+        self._category = [CATEGORIES.index(service.category) for service in self.services]
+        self._sources: list[Source] = []
+        self._entries = Entries()
+        self._add_files(overrides, Layer.OVERRIDE, errors)
+        self._add_files(services, Layer.CATALOGUE, errors)
+        if lists is not None:
+            self.reports = tuple(self._add_list(each, errors) for each in lists.lists)
         if errors:
             raise CatalogueError(errors)
+        self._index = EntryIndex(self._entries)
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Catalogue:
         """Read files, and every *.yaml of folders. Raises CatalogueError with all errors at once."""
+        return cls.of(CatalogueSettings(tuple(paths)))
+
+    @classmethod
+    def of(cls, settings: CatalogueSettings, keep_ids: Sequence[str] = ()) -> Catalogue:
+        """Read all that the settings name. Raises CatalogueError with all errors at once."""
         errors: list[str] = []
-        services: list[Service] = []
-        for path in paths:
-            files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-            if not files:
-                errors.append(f"{path}:0: holds no *.yaml file")
-            for file in files:
-                services.extend(read_file(file, errors))
+        services = _read(settings.paths, errors)
+        overrides = _read(settings.overrides, errors)
+        try:
+            made = cls(services, overrides, settings, keep_ids)
+        except CatalogueError as error:
+            errors.extend(error.errors)
         if errors:
             raise CatalogueError(errors)
-        return cls(services)
+        return made
 
     def __len__(self) -> int:
-        return len(self.services)
+        """Services that have entries."""
+        return sum(service.source != "" for service in self.services)
+
+    @property
+    def entry_count(self) -> int:
+        """Entries of all files and lists."""
+        return len(self._entries)
 
     def match(self, name: str) -> Match | None:
         """The entry that decides a lower-case host name, or None when no entry knows it."""
-        host = self._hosts.get(name)
-        if host is not None:
-            return host
-        suffixes = self._suffixes
-        at = 0
-        while True:
-            found = suffixes.get(name[at:] if at else name)
-            if found is not None:
-                return found
-            at = name.find(".", at) + 1
-            if at == 0:
-                return None
+        index = self.decide(name.encode("ascii", "replace"))
+        return None if index < 0 else self._match(index)
+
+    def decide(self, name: bytes) -> int:
+        """As `match`, but the index of the entry, -1 without; `service_of` and `category_of` tell more."""
+        found = self._holding(name)
+        if not found:
+            return -1
+        if len(found) == 1 and not self._entries.flags[found[0]] & EXCEPTION:
+            return found[0]
+        best = deciding(found, self._entries, self._sources)
+        return -1 if best is None else best
+
+    def service_of(self, entry: int) -> int:
+        """The service index of an entry."""
+        return self._entries.owners[entry]
+
+    def category_of(self, entry: int) -> int:
+        """The category code of an entry."""
+        return self._category[self._entries.owners[entry]]
 
     def explain(self, name: str) -> list[Match]:
-        """Every entry that holds for a name: the one that decides, then those it overrules."""
-        found = [self._hosts[name]] if name in self._hosts else []
-        labels = name.split(".")
-        for at in range(len(labels)):
-            match = self._suffixes.get(".".join(labels[at:]))
-            if match is not None:
-                found.append(match)
-        return found
+        """Every entry that holds for a name: the one that decides, then those it overrules.
+
+        When exceptions lift all, the first of the list is such an exception.
+        """
+        found = self._holding(name.encode("ascii", "replace"))
+        best = deciding(found, self._entries, self._sources)
+        if best is not None:
+            found.remove(best)
+            found.insert(0, best)
+        return [self._match(index) for index in found]
 
     def entries(self) -> list[Match]:
-        """Every suffix and host, in the order of the services."""
-        return sorted([*self._suffixes.values(), *self._hosts.values()], key=lambda each: each.service)
+        """Every entry, in the order of the services."""
+        matches = [self._match(index) for index in range(len(self._entries))]
+        return sorted(matches, key=lambda each: each.service)
 
-    def _refuse_repeated_ids(self) -> list[str]:
-        return [
-            f"{later.file}:{later.line}: id `{later.id}` stands already in {first.file}:{first.line}"
-            for first, later in zip(self.services, self.services[1:], strict=False)
-            if first.id == later.id
-        ]
+    def _holding(self, name: bytes) -> list[int]:
+        """Entries that hold for a name, the longest first."""
+        found: list[int] = []
+        find, flags = self._index.find, self._entries.flags
+        at = 0
+        while True:
+            for index in find(name[at:] if at else name):
+                form = flags[index] & FORMS
+                if form == SUFFIX or (form == HOST and at == 0) or (form == BELOW and at > 0):
+                    found.append(index)
+            at = name.find(b".", at) + 1
+            if at == 0:
+                return found
+
+    def _match(self, index: int) -> Match:
+        entries = self._entries
+        service = entries.owners[index]
+        return Match(
+            service,
+            self._category[service],
+            entries.name(index).decode("ascii"),
+            str(self._sources[entries.sources[index]].path),
+            entries.lines[index],
+            bool(entries.flags[index] & EXCEPTION),
+        )
+
+    def _add_files(self, services: Sequence[Service], layer: Layer, errors: list[str]) -> None:
+        """Entries of a layer of files, in which a name may stand once."""
+        sources: dict[str, int] = {}
+        seen: dict[str, tuple[str, int]] = {}
+        for service in services:
+            if service.path not in sources:
+                sources[service.path] = len(self._sources)
+                self._sources.append(Source(Path(service.path), layer, 0))
+            names = service.suffixes + service.hosts
+            for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
+                other = seen.setdefault(name, (service.file, line))
+                if other != (service.file, line):
+                    where = f"{other[0]}:{other[1]}"
+                    errors.append(
+                        f"{service.file}:{line}: `{name}` stands already in {where}; keep one of them"
+                    )
+                form = SUFFIX if at < len(service.suffixes) else HOST
+                owner = self._place[service.id]
+                self._entries.add(name.encode(), form, owner, sources[service.path], line)
+
+    def _add_list(self, settings: ListSettings, errors: list[str]) -> ListReport:
+        owner, source = self._place[f"list-{settings.id}"], len(self._sources)
+        self._sources.append(Source(settings.path, Layer.LIST, source))
+        return read_list(settings, self._entries, owner, source, errors)
+
+
+def _read(paths: Iterable[Path], errors: list[str]) -> list[Service]:
+    services: list[Service] = []
+    for path in paths:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            errors.append(f"{path}:0: holds no *.yaml file")
+        for file in files:
+            services.extend(read_file(file, errors))
+    return services
+
+
+def _by_id(services: Sequence[Service], errors: list[str]) -> dict[str, Service]:
+    """Services by id; an id may stand once."""
+    known: dict[str, Service] = {}
+    for service in services:
+        first = known.setdefault(service.id, service)
+        if first is not service:
+            where = f"{first.file}:{first.line}"
+            errors.append(f"{service.file}:{service.line}: id `{service.id}` stands already in {where}")
+    return known
+
+
+def _service_of(settings: ListSettings) -> Service:
+    """What the names of a list belong to."""
+    return Service(
+        id=f"list-{settings.id}",
+        name_zh=settings.id,
+        name_en=settings.id,
+        operator="",
+        category=settings.category,
+        kind=settings.kind,
+        suffixes=(),
+        hosts=(),
+        source=f"list {settings.id}",
+        checked="",
+        file=settings.path.name,
+        line=0,
+        lines=(),
+        path=str(settings.path),
+    )
+
+
+def _gone(service_id: str) -> Service:
+    """Stands for a service that a reload took away."""
+    return Service(service_id, service_id, service_id, "", "general", None, (), (), "", "", "", 0, (), "")

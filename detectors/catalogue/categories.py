@@ -10,13 +10,14 @@ CATEGORIES = (
     "functional",
     "game",
     "platform",
-    "general",  # a name that no entry knows
+    "general",  # a name that no entry knows, or that an entry takes out of the others
     "unknown",  # no name
 )
 EDUCATION, ADVERTISING, TRACKING, FUNCTIONAL, GAME, PLATFORM, GENERAL, UNKNOWN = range(8)
 
-#: Categories that an entry may have; the other two are what is left over.
-ENTRY_CATEGORIES = CATEGORIES[:GENERAL]
+#: Categories that an entry may have, and those that a list from elsewhere may be bound to.
+ENTRY_CATEGORIES = CATEGORIES[:UNKNOWN]
+LIST_CATEGORIES = CATEGORIES[:GENERAL]
 
 #: Kinds within a category; an entry of a category that is listed here must name one.
 KINDS = {

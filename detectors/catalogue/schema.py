@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
+from detectors.campus_networks import Network
 from detectors.catalogue.categories import ENTRY_CATEGORIES, KINDS
+from detectors.catalogue.host_names import host_name
+from detectors.catalogue.public_suffixes import is_public_suffix
 
+_T = TypeVar("_T")
 SCHEMA = 1
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_JA4 = re.compile(r"[tq][0-9a-z]{9}_[0-9a-f]{12}_[0-9a-f]{12}")
+_ALPN = re.compile(r"[!-~]{1,255}")
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _REQUIRED = ("id", "name", "operator", "category", "source", "checked")
-_FIELDS = frozenset((*_REQUIRED, "kind", "suffixes", "hosts", "note"))
+_NARROWING = ("ports", "alpn", "ja4")  # only of `addresses`: alone they name no one
+_FIELDS = frozenset((*_REQUIRED, "kind", "suffixes", "hosts", "note", "addresses", *_NARROWING))
 _MAX_FILE_BYTES = 16 << 20
+_MAX_DEPTH = 6  # file, services, entry, list: and no deeper
+_MAX_ERRORS = 1_000
 
 
 class CatalogueError(ValueError):
@@ -34,6 +45,8 @@ class Service:
 
     `suffixes` hold for the name itself and every name below it, `hosts` for that very name.
     `lines` gives the line of each suffix and host in `file`, in the order suffixes, hosts.
+    Flows without a name belong to the service when their server lies in one of `addresses` and, of
+    what else is stated, all holds: server port within `ports`, one of `alpn` offered, `ja4` of the client.
     """
 
     id: str
@@ -49,6 +62,11 @@ class Service:
     file: str
     line: int
     lines: tuple[int, ...]
+    path: str = ""
+    addresses: tuple[Network, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ()
+    alpn: tuple[str, ...] = ()
+    ja4: tuple[str, ...] = ()
 
 
 def read_file(path: Path, errors: list[str]) -> Iterator[Service]:
@@ -61,14 +79,32 @@ def read_file(path: Path, errors: list[str]) -> Iterator[Service]:
     if len(text) > _MAX_FILE_BYTES:
         errors.append(f"{path}:0: larger than {_MAX_FILE_BYTES >> 20} MiB")
         return
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        if _depth(text, loader) > _MAX_DEPTH:
+            errors.append(f"{path}:0: nested deeper than a catalogue is; see docs/catalogue.md for the form")
+            return
+        root = yaml.compose(text, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "not UTF-8 text"
         errors.append(f"{path}:{mark.line + 1 if mark else 0}: not YAML: {what}")
         return
     yield from _Reader(path, errors).services(root)
+
+
+def _depth(text: bytes, loader: type) -> int:
+    """How deep a document nests, up to one more than allowed: composing recurses, events do not."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > _MAX_DEPTH:
+                break
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return deepest
 
 
 class _Reader:
@@ -114,10 +150,14 @@ class _Reader:
         name = self._mapping(fields["name"], "`name`") or {}
         if name.keys() != {"zh", "en"}:
             self._error(fields["name"], "`name` needs `zh` and `en`, nothing else")
-        suffixes = self._names(fields.get("suffixes"), "suffixes", least_labels=2)
-        hosts = self._names(fields.get("hosts"), "hosts", least_labels=2)
-        if not suffixes and not hosts:
-            self._error(node, "needs `suffixes` or `hosts`")
+        suffixes = self._names(fields.get("suffixes"), "suffixes")
+        hosts = self._names(fields.get("hosts"), "hosts")
+        addresses: tuple[Network, ...] = self._list(fields.get("addresses"), "addresses", self._network)
+        narrowing = [key for key in _NARROWING if key in fields]
+        if narrowing and not addresses:
+            self._error(fields[narrowing[0]], f"`{narrowing[0]}` narrows `addresses`, which is missing")
+        if not suffixes and not hosts and not addresses:
+            self._error(node, "needs `suffixes`, `hosts` or `addresses`")
         category = self._choice(fields["category"], "category", ENTRY_CATEGORIES)
         service = Service(
             id=self._text(fields["id"], "id", _ID),
@@ -133,6 +173,11 @@ class _Reader:
             file=self._path.name,
             line=node.start_mark.line + 1,
             lines=tuple(line for _, line in suffixes + hosts),
+            path=str(self._path),
+            addresses=addresses,
+            ports=self._list(fields.get("ports"), "ports", self._ports),
+            alpn=self._list(fields.get("alpn"), "alpn", lambda node: self._text(node, "alpn", _ALPN)),
+            ja4=self._list(fields.get("ja4"), "ja4", lambda node: self._text(node, "ja4", _JA4)),
         )
         return service if len(self._errors) == before else None
 
@@ -147,25 +192,53 @@ class _Reader:
             return None
         return self._choice(node, "kind", kinds)
 
-    def _names(
-        self, node: yaml.Node | None, key: str, least_labels: int
-    ) -> list[tuple[str, int]]:
+    def _names(self, node: yaml.Node | None, key: str) -> list[tuple[str, int]]:
+        found = self._list(node, key, lambda item: (self._name(item, key), item.start_mark.line + 1))
+        return [(name, line) for name, line in found if name]
+
+    def _name(self, node: yaml.Node, key: str) -> str:
+        """A host name in its comparable form; empty after an error."""
+        text = self._text(node, key)
+        name = host_name(text)
+        if name is None:
+            self._error(node, f"`{text}` is no host name; write it without scheme, path and port")
+        elif is_public_suffix(name):
+            self._error(node, f"`{text}` is a public suffix, which many share; name what lies below it")
+        else:
+            return name
+        return ""
+
+    def _network(self, node: yaml.Node) -> Network | None:
+        text = self._text(node, "addresses")
+        try:
+            network = ip_network(text)
+        except ValueError as error:
+            self._error(node, f"`{text}` is no network, such as 203.0.113.0/24: {error}")
+            return None
+        if network.prefixlen < (8 if network.version == 4 else 16):
+            self._error(node, f"`{text}` is no one's alone; name the ranges of the operator")
+        return network
+
+    def _ports(self, node: yaml.Node) -> tuple[int, int] | None:
+        text = self._text(node, "ports", _PORTS)
+        match = _PORTS.fullmatch(text)
+        if match is None:
+            return None
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 0 < first <= last <= 65_535:
+            self._error(node, f"`{text}` is no port and no range of ports from low to high")
+        return first, last
+
+    def _list(
+        self, node: yaml.Node | None, key: str, read: Callable[[yaml.Node], _T | None]
+    ) -> tuple[_T, ...]:
         if node is None:
-            return []
+            return ()
         if not isinstance(node, yaml.SequenceNode):
             self._error(node, f"`{key}` must be a list")
-            return []
-        names = []
-        for item in node.value:
-            text = self._text(item, key)
-            labels = text.split(".")
-            if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-                self._error(item, f"`{text}` is no host name in lower-case ASCII (IDN as xn--)")
-            elif len(labels) < least_labels:
-                self._error(item, f"`{text}` is a whole top-level domain")
-            else:
-                names.append((text, item.start_mark.line + 1))
-        return names
+            return ()
+        items = (read(item) for item in node.value)
+        return tuple(item for item in items if item is not None)
 
     def _mapping(self, node: yaml.Node | None, what: str) -> dict[str, yaml.Node] | None:
         if not isinstance(node, yaml.MappingNode):
@@ -200,6 +273,8 @@ class _Reader:
         return text
 
     def _error(self, node: yaml.Node | None, what: str) -> None:
-        line = node.start_mark.line + 1 if node is not None else 0
-        self._errors.append(f"{self._path}:{line}: {what}")
-
+        if len(self._errors) < _MAX_ERRORS:
+            line = node.start_mark.line + 1 if node is not None else 0
+            self._errors.append(f"{self._path}:{line}: {what}")
+        elif len(self._errors) == _MAX_ERRORS:
+            self._errors.append(f"{self._path}: more errors follow")

@@ -1,0 +1,46 @@
+"""Names under which anyone can register: no entry may claim one of them whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from detectors.catalogue.host_names import host_name
+
+
+@cache
+def _rules() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Plain rules, parents of wildcard rules, exceptions of the Public Suffix List."""
+    plain: set[str] = set()
+    wildcards: set[str] = set()
+    exceptions: set[str] = set()
+    text = files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text("utf-8")
+    for line in text.splitlines():
+        rule = line.partition(" ")[0]
+        if not rule or rule.startswith("//"):
+            continue
+        target = exceptions if rule[0] == "!" else wildcards if rule.startswith("*.") else plain
+        target.add(host_name(rule.lstrip("!*.")) or rule)
+    return frozenset(plain), frozenset(wildcards), frozenset(exceptions)
+
+
+def is_public_suffix(name: str) -> bool:
+    """Whether a comparable name is a public suffix, of registries or of hosting companies.
+
+    Source: the Public Suffix List (publicsuffix.org), as the library publicsuffixlist carries it. A
+    name of a single label is one, known or not.
+    """
+    plain, wildcards, exceptions = _rules()
+    _, dot, parent = name.partition(".")
+    return not dot or ((name in plain or parent in wildcards) and name not in exceptions)
+
+
+def public_suffixes_of(names: Sequence[str]) -> list[str]:
+    """Those of many names that are public suffixes, as often as they stand there."""
+    plain, wildcards, exceptions = _rules()
+    return [
+        name
+        for name in names
+        if (name in plain or name.partition(".")[2] in wildcards) and name not in exceptions
+    ]
