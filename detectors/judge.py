@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
-from detectors.catalogue.classifier import Classifier
+from detectors.catalogue.classifier import Classes, Classifier
+from detectors.catalogue.settings import CatalogueSettings
 from detectors.dns_counts import DnsCounts
 from detectors.dns_rows import LongNames
 from detectors.embedding.embedding import Embedding
@@ -43,7 +44,7 @@ class Detectors:
         Raises CatalogueError, RegisterError, ModelFileError or OSError, each with a message for the
         operator.
         """
-        self.catalogue = Catalogue.load(settings.catalogue)
+        self.catalogue = Catalogue.of(settings.catalogue)
         self._classifier = Classifier(self.catalogue, strings)
         self._settings = settings
         self._networks = Networks(settings.networks)
@@ -60,34 +61,55 @@ class Detectors:
         )
         self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows)
 
-    def classify(
-        self, facts: NDArray[np.void]
-    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """Service (index into `catalogue.services`, -1 none) and category code of FACTS."""
-        return self._classifier.classify(facts["name"])
+    def classify(self, facts: NDArray[np.void], flows: NDArray[np.void]) -> Classes:
+        """What flows (DELTA or FLOW_ROW) with these FACTS are; services index `catalogue.services`.
+
+        Where an address range alone tells, `facts` are changed to say so.
+        """
+        return self._classifier.classify_flows(facts, flows)
+
+    def reload(self, settings: CatalogueSettings) -> None:
+        """Read the catalogue anew and go by it from the next flow on; no flow and no count is touched.
+
+        A service keeps its index, one that is gone too; new ones come behind (`catalogue.ids`).
+        Raises CatalogueError and goes by the old one. To read beside the packets, make a
+        `Catalogue.of(settings, keep_ids)` on another thread and `adopt` it.
+        """
+        self.adopt(Catalogue.of(settings, self.catalogue.ids))
+
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Go by a catalogue that was made with the ids of the one in use as `keep_ids`.
+
+        Raises RegisterError when the registers cannot be matched to it, and goes by the old one.
+        """
+        if catalogue.ids[: len(self.catalogue.ids)] != self.catalogue.ids:
+            raise ValueError("a catalogue that does not keep the ids in use cannot follow it")
+        register = load_register(self._settings.registers, catalogue, self._settings.schools)
+        self.catalogue = catalogue
+        self._classifier.replace(catalogue)
+        self._policy.judge_by(catalogue, register, self._settings.rules, self._settings.timezone)
 
     def take(
         self,
         deltas: NDArray[np.void],
         facts: NDArray[np.void],
-        category: NDArray[np.uint8],
+        classes: Classes,
         queries: tuple[NDArray[np.int64], NDArray[np.int32]],
     ) -> None:
-        """Take DELTAs with the FACTS and category of each.
+        """Take DELTAs with the FACTS and classes of each.
 
         `queries` is what Namer.dns_queries gives for the deltas' flows: offsets and string ids.
         """
         dns = self._dns_counts.take(deltas, facts, *queries)
-        verdicts = Verdicts(category, facts["name"] >= 0, dns.queries, dns.nxdomain)
+        verdicts = Verdicts(classes.category, facts["name"] >= 0, dns.queries, dns.nxdomain)
         self._hosts.add("host", rows_of_hosts(deltas, verdicts, self._networks))
         if len(dns.names):
             self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
             self._add("nx", self._missing_names.rows(deltas, dns))
-        service, _ = self.classify(facts)
-        self._policy.take(deltas, service)
+        self._policy.take(deltas, classes.service)
         self._decide_who_is_host(deltas)
         inside = self._networks.contain(deltas["client_hi"], deltas["client_lo"])
-        self._riders.take(deltas, service, category, inside if self._clients is None else None)
+        self._riders.take(deltas, classes.service, classes.category, inside if self._clients is None else None)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))
 

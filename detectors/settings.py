@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors.campus_networks import DEFAULT_NETWORKS, Network
+from detectors.catalogue.settings import CatalogueSettings
 from detectors.embedding.settings import EmbeddingSettings
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
@@ -16,7 +17,7 @@ from detectors.rules.settings import RuleSettings
 class DetectorSettings:
     """All settings of the detectors; every one has the default of the configuration."""
 
-    catalogue: tuple[Path, ...]
+    catalogue: CatalogueSettings
     key: bytes  # makes the ids of findings
     campus: str = "campus"
     sensor: str = "sensor"

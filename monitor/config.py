@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.rules.settings import RuleSettings
-from monitor.shipped import shipped
+from monitor.catalogue_config import CatalogueFiles
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -144,14 +144,6 @@ class Metrics(_Section):
 
     address: str = "127.0.0.1"  # nobody else needs to read it by default
     port: int = Field(9465, ge=0, le=65_535)  # 0: any free port
-
-
-class CatalogueFiles(_Section):
-    """Where names get their meaning from: files, and folders of *.yaml."""
-
-    paths: tuple[Path, ...] = Field(
-        default_factory=lambda: (shipped("configs/catalogue"),), min_length=1, max_length=256
-    )
 
 
 class RegisterFiles(_Section):

@@ -132,6 +132,8 @@ def _anchored(section: Any, tree: Tree, at: Location, problems: list[str]) -> An
             changed[name] = _absolute(value, tree, here, problems)
         elif isinstance(value, tuple) and value and isinstance(value[0], Path):
             changed[name] = tuple(_absolute(each, tree, (*here, i), problems) for i, each in enumerate(value))
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            changed[name] = tuple(_anchored(each, tree, (*here, i), problems) for i, each in enumerate(value))
     return section.model_copy(update=changed)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.catalogue.settings import CatalogueSettings
 from detectors.judge import Detectors
 from monitor.ahead import run_ahead
 from monitor.handover import STEP_COUNTERS, Step
@@ -148,6 +149,11 @@ class AnalysisStages:
         self._keep(step, results)
         self._judge(step, results)
 
+    def reload(self, settings: CatalogueSettings, results: Results) -> None:
+        """Go by another catalogue from the next step on. Raises CatalogueError and keeps the old one."""
+        self.detectors.reload(settings)
+        results.learn_services(self.detectors.catalogue.ids)
+
     def finish(self, results: Results) -> None:
         """All workers have ended: close what is open."""
         results.close_history()
@@ -171,18 +177,27 @@ class AnalysisStages:
     def _keep(self, step: Step, results: Results) -> None:
         """Rows of flows that ended or are due: classified, into the history."""
         facts = step.row_facts
-        service, category = self.detectors.classify(facts)
-        self.detectors.take_rows(step.rows, facts, service)
+        classes = self.detectors.classify(facts, step.rows)
+        self.detectors.take_rows(step.rows, facts, classes.service)
         results.keep_flows(
-            FlowRows(step.rows, facts, service, category, step.row_query_offsets, step.row_query_ids)
+            FlowRows(
+                step.rows,
+                facts,
+                classes.service,
+                classes.category,
+                step.row_query_offsets,
+                step.row_query_ids,
+                classes.cloaked_service,
+                classes.cloaked_category,
+            )
         )
 
     def _judge(self, step: Step, results: Results) -> None:
         """What flows did in each minute: classified, judged in event time."""
         facts = step.delta_facts
-        _, category = self.detectors.classify(facts)
+        classes = self.detectors.classify(facts, step.deltas)
         self.detectors.take_opens(step.events)
-        self.detectors.take(step.deltas, facts, category, (step.delta_query_offsets, step.delta_query_ids))
+        self.detectors.take(step.deltas, facts, classes, (step.delta_query_offsets, step.delta_query_ids))
         results.take(self.detectors.advance(step.clock_ns))
 
     def _translate(self, step: Step) -> None:

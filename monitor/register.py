@@ -31,7 +31,7 @@ _UNMATCHED_SHOWN = 200
 def take(file: Path, told: dict[str, Any], store: Path | None, config_path: Path | None) -> int:
     """Import a list, or all that a manifest names; the exit code. Raises what a user can mend."""
     config = config_file.load(config_path)
-    catalogue = Catalogue.load(config.catalogue.paths)
+    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
     folder = Store(_folder(config, store))
     lists, bindings = _read(file, told)
     before = folder.lists()  # a store that can't be read is told of before anything is written
@@ -56,7 +56,7 @@ def take(file: Path, told: dict[str, Any], store: Path | None, config_path: Path
 def bind(words: str, service: str, store: Path | None, config_path: Path | None) -> int:
     """Keep the decision that a name, filing number or host in lists is a service."""
     config = config_file.load(config_path)
-    _known(service, Catalogue.load(config.catalogue.paths))
+    _known(service, Catalogue.of(config.catalogue.settings(config.state.directory)))
     path = Store(_folder(config, store)).bind(binding_key(words), service)
     typer.echo(f"已记下 kept: {words} = {service} ({path.name})")
     return WHOLE
@@ -118,7 +118,7 @@ def _read(file: Path, told: dict[str, Any]) -> tuple[list[RegisterList], dict[st
 
 def _register(store: Path | None, config_path: Path | None) -> tuple[Catalogue, Register]:
     config = config_file.load(config_path)
-    catalogue = Catalogue.load(config.catalogue.paths)
+    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
     folder = _folder(config, store)
     paths = [*([folder] if folder.is_dir() else []), *config.registers.files]
     return catalogue, load_register(paths, catalogue, config.registers.schools)

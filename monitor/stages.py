@@ -65,7 +65,7 @@ def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> Sta
             ),
         ),
         detectors=DetectorSettings(
-            catalogue=config.catalogue.paths,
+            catalogue=config.catalogue.settings(config.state.directory),
             key=derived(key, b"finding id"),
             campus=config.campus.id,
             sensor=config.campus.sensor,

@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from monitor import __version__
+from monitor.catalogue_verbs import catalogue, explain
 from monitor.errors import USAGE, CommandEnd, user_errors
 from monitor.model_verbs import model
 from monitor.register_verbs import register
@@ -41,6 +42,8 @@ configuration = typer.Typer(no_args_is_help=True, help="配置 · the configurat
 application.add_typer(configuration, name="config")
 application.add_typer(register, name="register")
 application.add_typer(model, name="model")
+application.add_typer(catalogue, name="catalogue")
+application.command(help="一个名称属于什么、为什么 · what a host name is, and which entry says so")(explain)
 
 #: What the command-line parser raises. Which module that class lives in differs between versions
 #: of typer; it is the one ancestor of BadParameter that can show itself.
@@ -159,7 +162,7 @@ def check(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -
         config = load(path)
         from detectors.catalogue.catalogue import Catalogue
 
-        catalogue = Catalogue.load(config.catalogue.paths)
+        catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
         typer.echo(f"可用 good: {path or 'defaults'}; 服务 services: {len(catalogue)}")
 
 

@@ -62,6 +62,13 @@ class Results:
             columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
             self._flows = FlowRecords(folder.file(FLOWS), columns)
 
+    def learn_services(self, services: Sequence[str]) -> None:
+        """The services of a new catalogue; those known so far keep their places in front."""
+        self.tally.learn_services(services)
+        self.exposition.learn_services(services)
+        if self._folder is not None:
+            self._flows.learn_services(services)
+
     def keep_flows(self, flows: FlowRows) -> None:
         """Count rows and keep them for the history; the arrays must not change afterwards."""
         self.tally.add_flows(flows.rows, flows.facts, flows.service, flows.category)

@@ -41,6 +41,14 @@ class Tally:
         self.rules = dict.fromkeys(RULES, 0)
         self.patterns = dict.fromkeys(PATTERNS, 0)
 
+    def learn_services(self, services: Sequence[str]) -> None:
+        """Services that a new catalogue brings; those known so far stand first, with their totals."""
+        more = len(services) - len(self._services)
+        self._services = services
+        self._service = np.append(self._service, np.zeros(more, np.int64))
+        self._service_bytes = np.append(self._service_bytes, np.zeros(more, np.int64))
+        self._service_category = np.append(self._service_category, np.zeros(more, np.int64))
+
     def add_flows(
         self,
         rows: NDArray[np.void],

@@ -91,8 +91,7 @@ class Catalogue:
         return made
 
     def __len__(self) -> int:
-        """Services that have entries."""
-        return sum(service.source != "" for service in self.services)
+        return len(self.services)
 
     @property
     def entry_count(self) -> int:
@@ -121,6 +120,10 @@ class Catalogue:
     def category_of(self, entry: int) -> int:
         """The category code of an entry."""
         return self._category[self._entries.owners[entry]]
+
+    def category_code(self, service: int) -> int:
+        """The category code of a service."""
+        return self._category[service]
 
     def explain(self, name: str) -> list[Match]:
         """Every entry that holds for a name: the one that decides, then those it overrules.

@@ -24,14 +24,14 @@ class Classes:
     |---|---|---|
     | service | (n,) int32 | index into the catalogue's services, NO_SERVICE without |
     | category | (n,) uint8 | index into CATEGORIES |
-    | hidden_service | (n,) int32 | the tracker that a first-party name is an alias of, NO_SERVICE without |
-    | hidden_category | (n,) uint8 | its category; UNKNOWN without |
+    | cloaked_service | (n,) int32 | the tracker that a first-party name is an alias of, NO_SERVICE without |
+    | cloaked_category | (n,) uint8 | its category; UNKNOWN without |
     """
 
     service: NDArray[np.int32]
     category: NDArray[np.uint8]
-    hidden_service: NDArray[np.int32]
-    hidden_category: NDArray[np.uint8]
+    cloaked_service: NDArray[np.int32]
+    cloaked_category: NDArray[np.uint8]
 
 
 class Classifier:
@@ -72,7 +72,7 @@ class Classifier:
         service, category = self.classify(facts["name"])
         if self._ranges:
             self._by_address(facts, flows, service, category)
-        return Classes(service, category, *self._hidden(facts, category))
+        return Classes(service, category, *self._cloaked(facts, category))
 
     def _by_address(
         self,
@@ -90,14 +90,14 @@ class Classifier:
         facts["name_source"][at] = SOURCE_ADDRESS_RANGE
         facts["name_confidence"][at] = CONFIDENCE
 
-    def _hidden(
+    def _cloaked(
         self, facts: NDArray[np.void], category: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Trackers behind aliases: the chain of DNS answers ends at one, and the name itself is none."""
         service, of_end = self.classify(facts["dns_chain_end"])
-        hidden = _follows(of_end) & ~_follows(category)
-        service[~hidden] = NO_SERVICE
-        of_end[~hidden] = UNKNOWN
+        cloaked = _follows(of_end) & ~_follows(category)
+        service[~cloaked] = NO_SERVICE
+        of_end[~cloaked] = UNKNOWN
         return service, of_end
 
     def _learn(self, ids: NDArray[np.int32]) -> None:

@@ -40,7 +40,14 @@ class EmbeddingTrack:
         category: NDArray[np.uint8],
         inside: NDArray[np.bool_] | None,
     ) -> None:
-        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all."""
+        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all.
+
+        Services that a reload of the catalogue brought are left out: what was learned has no place for them.
+        """
+        known = service < len(self._catalogue.ids)
+        if not known.all():
+            deltas, service, category = deltas[known], service[known], category[known]
+            inside = None if inside is None else inside[known]
         if len(deltas):
             everyone = np.ones(len(deltas), np.bool_) if inside is None else inside
             self._windows.add(sightings_of(deltas, service, category, everyone))

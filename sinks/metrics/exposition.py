@@ -31,12 +31,17 @@ class Exposition(Collector):
         self._values: dict[str, dict[_Key, float]] = {}
         self._buckets = [0] * (len(SCORE_BUCKETS) + 1)
         self._bucket_sum = 0.0
+        self.learn_services(services)
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    def learn_services(self, services: Sequence[str]) -> None:
+        """Series at zero for services that are new."""
         for metric in METRICS:
             if metric.kind != HISTOGRAM:
                 values = (services if allowed is None else allowed for _, allowed in metric.labels)
-                self._values[metric.name] = dict.fromkeys(product(*values), 0)
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(self)
+                known = self._values.setdefault(metric.name, {})
+                self._values[metric.name] = dict.fromkeys(product(*values), 0.0) | known
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set one series; counters are handed up as totals. Raises KeyError outside the closed sets."""

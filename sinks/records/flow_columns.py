@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,8 @@ class FlowRows:
     | category | (n,) uint8 | index into the categories |
     | query_offsets | (n + 1,) int64 | row i asked DNS for query_ids[query_offsets[i]:query_offsets[i + 1]] |
     | query_ids | (m,) int32 | string ids |
+    | cloaked_service | (n,) int32 | the tracker behind a first-party name, -1 none |
+    | cloaked_category | (n,) uint8 | its category |
     """
 
     rows: NDArray[np.void]
@@ -54,6 +56,8 @@ class FlowRows:
     category: NDArray[np.uint8]
     query_offsets: NDArray[np.int64]
     query_ids: NDArray[np.int32]
+    cloaked_service: NDArray[np.int32]
+    cloaked_category: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +65,7 @@ class FlowRows:
     def owned(self) -> FlowRows:
         """The same rows, holding no more memory than they need."""
         rows = _bytes(self.rows).copy().view(self.rows.dtype)
-        return FlowRows(rows, self.facts, self.service, self.category, self.query_offsets, self.query_ids)
+        return replace(self, rows=rows)
 
     def slice(self, start: int, end: int) -> FlowRows:
         """The rows from `start` up to `end`, without a copy."""
@@ -72,6 +76,8 @@ class FlowRows:
             self.category[start:end],
             self.query_offsets[start : end + 1],
             self.query_ids,
+            self.cloaked_service[start:end],
+            self.cloaked_category[start:end],
         )
 
     def take(self, indices: NDArray[np.int64]) -> FlowRows:
@@ -87,6 +93,8 @@ class FlowRows:
             self.category[indices],
             offsets,
             self.query_ids[np.repeat(starts, ends - starts) + within],
+            self.cloaked_service[indices],
+            self.cloaked_category[indices],
         )
 
 
@@ -107,6 +115,8 @@ def joined(parts: Sequence[FlowRows]) -> FlowRows:
         np.concatenate([part.category for part in parts]),
         np.concatenate([*offsets, shift[-1:]]),
         np.concatenate([part.query_ids[part.query_offsets[0] : part.query_offsets[-1]] for part in parts]),
+        np.concatenate([part.cloaked_service for part in parts]),
+        np.concatenate([part.cloaked_category for part in parts]),
     )
 
 
@@ -163,6 +173,10 @@ class FlowColumns:
             "first_sizes": columns.first_of(rows["first_sizes"], count),
             "first_gaps_us": columns.first_of(rows["first_gaps_us"], count),
             **self._evidence(facts),
+            "cloaked_service": columns.enumeration(flows.cloaked_service, self.services),
+            "cloaked_category": columns.enumeration(
+                np.where(flows.cloaked_service < 0, -1, flows.cloaked_category), self.categories
+            ),
         }
         return pa.table(table)
 
@@ -197,6 +211,7 @@ class FlowColumns:
             "outer_name": self._text(facts["outer_name"]),
             "cert_name": self._text(facts["cert_name"]),
             "dns_name": self._text(facts["dns_name"]),
+            "dns_chain_end": self._text(facts["dns_chain_end"]),
             "proxy_target": self._text(facts["proxy_target"]),
             "more_hosts": columns.lists_by_id(offsets, hosts[hosts >= 0], self.strings),
             "dns_query_count": columns.numbers(facts["dns_query_count"]),

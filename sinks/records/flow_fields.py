@@ -107,9 +107,12 @@ FLOW_FIELDS: Mapping[str, _Field] = {
     "outer_name": _maybe("public name of an ECH hello; never classifies", "string"),
     "cert_name": _maybe("name of the server's certificate, up to TLS 1.2", "string"),
     "dns_name": _maybe("name by which DNS told the client of this server", "string"),
+    "dns_chain_end": _maybe("where the CNAME chain behind dns_name ended, when not there", "string"),
     "proxy_target": _maybe("host of CONNECT or SOCKS", "string"),
     "more_hosts": _list("string", "further distinct HTTP hosts", 3),
     "dns_query_count": _number("names asked for, whether kept or not", **_COUNT),
     "dns_responses": _number("DNS answers seen", **_COUNT),
     "dns_nxdomain": _number("answers that the name does not exist", **_COUNT),
+    "cloaked_service": _maybe("ad network or tracker that a first-party name is an alias of", "string"),
+    "cloaked_category": {"enum": ["advertising", "tracking", None], "description": "of cloaked_service"},
 }

@@ -25,7 +25,10 @@ _KEY = (
     "ts_start_ns", "client_hi", "client_lo", "server_hi", "server_lo", "client_port", "server_port",
     "protocol", "flow_id", "flow",
 )  # fmt: skip
-_ARRAYS = ("rows", "facts", "service", "category", "query_offsets", "query_ids")
+_ARRAYS = (
+    "rows", "facts", "service", "category", "query_offsets", "query_ids", "cloaked_service",
+    "cloaked_category",
+)  # fmt: skip
 _Key = tuple[int, ...]
 
 

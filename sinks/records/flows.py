@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ NO_FLOWS = FlowRows(
     np.zeros(0, np.uint8),
     np.zeros(1, np.int64),
     np.zeros(0, np.int32),
+    np.zeros(0, np.int32),
+    np.zeros(0, np.uint8),
 )
 
 
@@ -33,6 +36,10 @@ class FlowRecords:
         self._path = path
         self._columns = columns
         self._order = FlowOrder(path.with_name(path.name + ".runs"))
+
+    def learn_services(self, services: Sequence[str]) -> None:
+        """The services of a new catalogue; those known so far keep their places in front."""
+        self._columns.services = services
 
     def write(self, flows: FlowRows) -> None:
         """Take rows in any order. The arrays must not change afterwards."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.catalogue.settings import CatalogueSettings
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model_file import save
 from detectors.judge import Detectors
@@ -23,7 +24,10 @@ from wire.names.strings import StringTable
 MINUTES = 60
 #: 150 calibration windows can't give a p-value below 1/151, so ten false alerts a day are accepted.
 SETTINGS = DetectorSettings(
-    (CATALOGUE,), b"key", forest=ForestSettings(trees=80), accepted_false_alerts_per_day=10.0
+    CatalogueSettings((CATALOGUE,)),
+    b"key",
+    forest=ForestSettings(trees=80),
+    accepted_false_alerts_per_day=10.0,
 )
 
 
@@ -60,8 +64,7 @@ def judged(detectors: Detectors, blocks: list[NDArray[np.void]]) -> Judged:
     parts = []
     for block in blocks:
         known = facts(block)
-        _, category = detectors.classify(known)
-        detectors.take(block, known, category, no_queries(block))
+        detectors.take(block, known, detectors.classify(known, block), no_queries(block))
         parts.append(detectors.advance(int(block["window_start_ns"].max()) + MINUTE))
     parts.append(detectors.finish())
     findings = {finding.id: finding for part in parts for finding in (*part.findings, *part.updates)}
@@ -154,7 +157,7 @@ def test_nothing_in_nothing_out() -> None:
     assert got.findings == []
     detectors = new()
     empty = deltas()
-    detectors.take(empty, facts(empty), np.zeros(0, np.uint8), no_queries(empty))
+    detectors.take(empty, facts(empty), detectors.classify(facts(empty), empty), no_queries(empty))
     assert len(detectors.finish().windows) == 0
 
 
@@ -166,7 +169,7 @@ def test_dns_counts_are_taken_once_over_the_minutes_of_a_flow() -> None:
         made = deltas({"flow": 5, "minute": minute, "opened": minute == 0, "server_port": 53, "protocol": 17})
         known = facts(made)
         known["dns_query_count"], known["dns_nxdomain"] = asked, asked // 5
-        detectors.take(made, known, np.zeros(1, np.uint8), (np.array([0, asked]), names[:asked]))
+        detectors.take(made, known, detectors.classify(known, made), (np.array([0, asked]), names[:asked]))
         detectors.advance(START + (minute + 1) * MINUTE)
     got = detectors.finish()
     assert got.windows["features"][:, 10].tolist() == [25, 0, 15]

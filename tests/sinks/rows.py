@@ -68,4 +68,6 @@ def flow_rows(count: int, seed: int = 1, first_flow: int = 1) -> FlowRows:
         chance.integers(0, 8, count).astype(np.uint8),
         offsets,
         chance.integers(0, 100, offsets[-1]).astype(np.int32),
+        chance.integers(-1, 3, count).astype(np.int32),
+        chance.integers(1, 3, count).astype(np.uint8),
     )

@@ -37,8 +37,8 @@ def _record(words: list[str], origin: str, line: int, harvest: Harvest) -> None:
     owner, rest = words[0].lower(), words[1:]
     while rest and (rest[0].isdigit() or rest[0].upper() in _CLASSES):
         rest = rest[1:]
-    if not rest or owner == "@" or rest[0].upper() in ("SOA", "NS"):
-        return
+    if not rest or owner == "@" or not {"SOA", "NS"}.isdisjoint((owner.upper(), rest[0].upper())):
+        return  # about the zone itself, with its owner or without
     if rest[0].upper() != "CNAME" or len(rest) != 2:
         harvest.skip("unsupported_rule", line)  # local data
         return

@@ -1,0 +1,62 @@
+"""The verbs about what names are, and their options: `explain` and `catalogue`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.errors import user_errors
+
+catalogue = typer.Typer(no_args_is_help=True, help="目录与名单 · the catalogue and lists from elsewhere")
+
+_Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
+]
+_Format = Annotated[
+    str, typer.Option("--format", metavar="text|json", help="输出格式 · text, or JSON, an object a line")
+]
+
+
+def explain(
+    hosts: Annotated[
+        list[str],
+        typer.Argument(metavar="HOST...", help="主机名 · host names; - reads them from standard input"),
+    ],
+    config: _Config = None,
+    form: _Format = "text",
+) -> int:
+    """Explain what names are."""
+    with user_errors():
+        from monitor.explain import explain as work
+
+        return work(hosts, config, _is_json(form))
+
+
+@catalogue.command(help="更新名单 · fetch lists, check them whole, swap them in")
+def update(
+    only: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="名单代号 · these lists; all without any")
+    ] = None,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--confirm", metavar="ID", help="确认暂存 · take a list that was held because it shrank"
+        ),
+    ] = None,
+    config: _Config = None,
+    form: _Format = "text",
+) -> int:
+    """Update lists."""
+    with user_errors():
+        from monitor.catalogue_update import update as work
+
+        return work(only or [], confirm or [], config, _is_json(form))
+
+
+def _is_json(form: str) -> bool:
+    if form not in ("text", "table", "json"):
+        raise typer.BadParameter(f"{form!r} is neither text nor json", param_hint="--format")
+    return form == "json"
