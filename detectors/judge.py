@@ -109,7 +109,8 @@ class Detectors:
         self._policy.take(deltas, classes.service)
         self._decide_who_is_host(deltas)
         inside = self._networks.contain(deltas["client_hi"], deltas["client_lo"])
-        self._riders.take(deltas, classes.service, classes.category, inside if self._clients is None else None)
+        whose = inside if self._clients is None else None
+        self._riders.take(deltas, classes.service, classes.category, whose)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts))
 
