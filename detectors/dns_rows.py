@@ -7,6 +7,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.kept_names import ids_again, strings_of
+from detectors.parts import Parts
 from wire.names.strings import StringTable
 
 #: Characters below the registered domain from which on a name may carry data.
@@ -71,6 +73,19 @@ class LongNames:
             rows[f"peer_{half}"] = asked[f"server_{half}"]
         rows["name"], rows["base"] = names, self._base[names]
         rows["carried"] = self._carried[names]
+        return rows
+
+    def state(self, rows: NDArray[np.void]) -> Parts:
+        """The names in kept DNS_ROWs."""
+        return strings_of(rows["name"], self._strings)
+
+    def again(self, rows: NDArray[np.void], parts: Parts) -> NDArray[np.void]:
+        """DNS_ROWs of a checkpoint with this process's ids; without those that no longer fit."""
+        rows = rows.copy()
+        rows["name"] = ids_again(rows["name"], parts, self._strings)
+        rows = rows[rows["name"] >= 0]
+        self._learn(rows["name"])
+        rows["base"] = self._base[rows["name"]]
         return rows
 
     def _learn(self, names: NDArray[np.int32]) -> None:

@@ -12,7 +12,20 @@ LIMITS = {
     "anomalous-host": {
         "zh": "流量看不出意图，也看不到加密内容；地址背后可能不止一台设备。",
         "en": "Traffic shows neither intent nor encrypted content; an address may hide several devices.",
-    }
+    },
+    "sensor-degraded": {
+        "zh": "间断期间经过的流量无从得知。",
+        "en": "What passed during the gap cannot be known.",
+    },
+}
+
+#: Why the sensor did not see.
+GAPS = {
+    "worker_lost": ("一个抓包进程意外结束并已重启", "A capture process ended unasked and was started again"),
+    "analysis_lost": ("分析进程意外结束并已重启", "The analysis process ended unasked and was started again"),
+    "daemon_lost": ("守护进程意外结束后重新启动", "The daemon ended unasked and was started again"),
+    "overload": ("过载，部分包未解析", "Overload: some packets were not decoded"),
+    "kernel_drops": ("抓包缓冲已满，内核丢弃了包", "The ring was full and the kernel dropped packets"),
 }
 
 PATTERNS = {

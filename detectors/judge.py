@@ -11,7 +11,7 @@ from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.classifier import Classes, Classifier
 from detectors.catalogue.settings import CatalogueSettings
 from detectors.dns_counts import DnsCounts
-from detectors.dns_rows import LongNames
+from detectors.dns_rows import DNS_ROW, LongNames
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.track import EmbeddingTrack
 from detectors.findings import Finding, Origin
@@ -20,8 +20,9 @@ from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
 from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
-from detectors.nxdomain_rows import MissingNames
+from detectors.nxdomain_rows import NX_ROW, MissingNames
 from detectors.open_rows import rows_of_opens
+from detectors.parts import Parts, rows_in, under, within
 from detectors.policy import Policy
 from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
@@ -136,6 +137,38 @@ class Detectors:
         if len(of_clients.windows) or of_clients.findings or of_clients.updates:
             self._of_clients.append(of_clients)
         return judged
+
+    def so_far(self, clock_ns: int) -> Judged:
+        """What a stop of the daemon writes: minutes that are over, and findings that still go on."""
+        judged = self._hosts.so_far(clock_ns)
+        return _with(judged, self._policy.advance(clock_ns, self.hosts_are_clients, self.embeddings))
+
+    def state(self) -> Parts:
+        """What a restart needs (live only: clients never are the hosts there)."""
+        parts = self._hosts.state()
+        return {
+            **under("hosts", parts),
+            **under("names", self._long_names.state(rows_in(parts, DNS_ROW))),
+            **under("domains", self._missing_names.state(rows_in(parts, NX_ROW))),
+        }
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into detectors that have seen nothing. KeyError: not such a state."""
+        hosts = within("hosts", parts)
+        for key, value in hosts.items():
+            if value.dtype == DNS_ROW:
+                hosts[key] = self._long_names.again(value, within("names", parts))
+            elif value.dtype == NX_ROW:
+                hosts[key] = self._missing_names.again(value, within("domains", parts))
+        self._hosts.restore(hosts)
+
+    def learned(self) -> Parts:
+        """What the forest has learned and learns from: too much to be kept as often as the rest."""
+        return self._hosts.learned()
+
+    def recall(self, parts: Parts) -> None:
+        """Take back what was learned."""
+        self._hosts.recall(parts)
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.dns_counts import NewDns
 from detectors.dns_rows import registered_domain
+from detectors.parts import Parts, json_of, of_json
 from wire.names.strings import StringTable
 
 #: A flow's new names count as missing when at least this share of what it asked was NXDOMAIN.
@@ -78,6 +79,21 @@ class MissingNames:
             rows[f"host_{half}"] = asked[f"client_{half}"]
             rows[f"peer_{half}"] = asked[f"server_{half}"]
         rows["base"], rows["generated"] = self._base[names], self._generated[names]
+        return rows
+
+    def state(self, rows: NDArray[np.void]) -> Parts:
+        """The domains in kept NX_ROWs, by number."""
+        by_number = {number: base for base, number in self._bases.items()}
+        domains = {number: by_number[number] for number in np.unique(rows["base"]).tolist()}
+        return {"domains": of_json([[number, base.hex()] for number, base in domains.items()])}
+
+    def again(self, rows: NDArray[np.void], parts: Parts) -> NDArray[np.void]:
+        """NX_ROWs of a checkpoint with this process's numbers."""
+        rows = rows.copy()
+        before = rows["base"].copy()
+        for number, base in json_of(parts["domains"]):
+            now = self._bases.setdefault(bytes.fromhex(base), len(self._bases))
+            rows["base"][before == number] = now
         return rows
 
     def _learn(self, names: NDArray[np.int32]) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.findings import Finding, Origin
 from detectors.forest.scorers import Scorer
+from detectors.parts import Parts, under, within
 from detectors.rules.anomalous_host import ForestSigns, findings
 from detectors.rules.episodes import Due, Episodes
 from detectors.rules.patterns.pattern import Pattern, Watch
@@ -85,6 +86,42 @@ class HostTrack:
             self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)
         told = (findings(each, self._origin, self._scorer.model) for each in (due.new, due.grown))
         return Judged(windows, *told)
+
+    def so_far(self, before_ns: int) -> Judged:
+        """As `advance`, with what there is to tell of episodes that go on: the daemon stops here."""
+        judged = self.advance(before_ns)
+        left = self._judged(judged.windows, self._episodes.so_far())
+        return Judged(
+            judged.windows, [*judged.findings, *left.findings], [*judged.updates, *left.updates]
+        )
+
+    def state(self) -> Parts:
+        """What a restart needs; not for a replay, whose scorer holds everything to the end."""
+        parts = {**under("signs", self._forest_signs.state()), **under("episodes", self._episodes.state())}
+        for name, lane in self.lanes.items():
+            parts |= under(f"{name}/windows", lane.windows.state())
+            for watch in lane.watches:
+                parts |= under(f"{name}/{watch.name}", watch.state())
+        return parts
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into a track that has seen nothing. A pattern it lacks starts anew."""
+        self._forest_signs.restore(within("signs", parts))
+        self._episodes.restore(within("episodes", parts))
+        for name, lane in self.lanes.items():
+            lane.windows.restore(within(f"{name}/windows", parts))
+            for watch in lane.watches:
+                own = within(f"{name}/{watch.name}", parts)
+                if own:
+                    watch.restore(own)
+
+    def learned(self) -> Parts:
+        """What the scorer has learned."""
+        return self._scorer.state()
+
+    def recall(self, parts: Parts) -> None:
+        """Take back what the scorer had learned."""
+        self._scorer.restore(parts)
 
     def _close(self, closed: dict[str, NDArray[np.void] | None]) -> NDArray[np.void]:
         """Judge the rows of closed minutes; the windows that the scorer lets go."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts
 from detectors.window_features import MINUTE_NS
 
 
@@ -58,6 +59,19 @@ class HostWindows:
     def finish(self) -> NDArray[np.void] | None:
         """The rows of all minutes that are still open."""
         return self.close(max((chunk.last_ns for chunk in self._chunks), default=0) + MINUTE_NS)
+
+    def state(self) -> Parts:
+        """The open rows, and what was closed and counted."""
+        rows = [chunk.rows for chunk in self._chunks]
+        numbers = np.array([self._closed_before_ns, self.late, self.shed], np.int64)
+        return {"numbers": numbers, **({"rows": np.concatenate(rows)} if rows else {})}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into an empty one."""
+        self._closed_before_ns, self.late, self.shed = parts["numbers"].tolist()
+        if "rows" in parts:
+            self._keep(parts["rows"])
+            self._rows = len(parts["rows"])
 
     def _keep(self, rows: NDArray[np.void]) -> None:
         if len(rows):

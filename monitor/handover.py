@@ -30,7 +30,7 @@ from wire.names.facts import FACTS
 #: The counters of a step, cumulative since the worker's start; the index is the place in `counters`.
 TABLE_COUNTERS = (*COUNTERS, "kernel_faults")
 REJECTS = REJECT_REASONS[1:]
-CAPTURE_COUNTERS = ("received", "dropped", "freezes", "shed")
+CAPTURE_COUNTERS = ("shed", "abandoned", "unreadable")
 STEP_COUNTERS = (
     *TABLE_COUNTERS,
     *(f"rejected_{name}" for name in REJECTS),

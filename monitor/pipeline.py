@@ -9,14 +9,16 @@ one process from thread to thread, else over a socket (handover.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.settings import CatalogueSettings
 from detectors.judge import Detectors
+from detectors.track import Judged
 from monitor.ahead import run_ahead
-from monitor.handover import STEP_COUNTERS, Step
+from monitor.handover import CAPTURE_COUNTERS, STEP_COUNTERS, Step
 from monitor.stages import StageSettings
 from sinks.records.flow_columns import FlowRows
 from sinks.results import Results
@@ -30,7 +32,7 @@ from wire.names.strings import StringTable
 
 #: Blocks that the flow table may be ahead; each holds up to 65,536 frames and what they yielded.
 _AHEAD = 2
-_NO_CAPTURE_COUNTS = (0, 0, 0, 0)
+_NO_CAPTURE_COUNTS = (0,) * len(CAPTURE_COUNTERS)
 
 
 class WorkerStages:
@@ -39,7 +41,7 @@ class WorkerStages:
     def __init__(self, settings: StageSettings, worker: int = 0) -> None:
         self.table = FlowTable(settings.flows)
         self.namer = Namer(settings.names)
-        self.capture_counts: tuple[int, int, int, int] = _NO_CAPTURE_COUNTS
+        self.capture_counts: tuple[int, ...] = _NO_CAPTURE_COUNTS  # as CAPTURE_COUNTERS has them
         self._worker = worker
         self._told_strings = 0
 
@@ -132,6 +134,16 @@ def _openings(refs: NDArray[np.void]) -> NDArray[np.void]:
     return events
 
 
+class Taker(Protocol):
+    """Who takes what analysis yields: the results of a run, or of the daemon."""
+
+    def keep_flows(self, flows: FlowRows) -> None:
+        """Rows of flows, named and classified."""
+
+    def take(self, judged: Judged) -> None:
+        """Windows and findings that are decided."""
+
+
 class AnalysisStages:
     """The rooms behind the workers: join, classes, windows, findings, and the records of all."""
 
@@ -140,11 +152,13 @@ class AnalysisStages:
         self.strings = StringTable(settings.names.max_strings, settings.names.max_string_bytes)
         self.detectors = Detectors(settings.detectors, self.strings)
         self.latest: list[Step | None] = [None] * workers
+        self.clock_ns = 0  # the event clock of all workers
         self._known = [np.zeros(0, np.int32) for _ in range(workers)]
 
-    def take(self, step: Step, results: Results) -> None:
+    def take(self, step: Step, results: Taker) -> None:
         """Take a step of one worker; each worker's own come in their order."""
         self.latest[step.worker] = step
+        self.clock_ns = max(self.clock_ns, step.clock_ns)
         self._translate(step)
         self._keep(step, results)
         self._judge(step, results)
@@ -153,6 +167,19 @@ class AnalysisStages:
         """Go by another catalogue from the next step on. Raises CatalogueError and keeps the old one."""
         self.detectors.reload(settings)
         results.learn_services(self.detectors.catalogue.ids)
+
+    def enter(self, worker: int) -> None:
+        """A new life of a worker begins: its strings and its counters start anew."""
+        self._known[worker] = np.zeros(0, np.int32)
+        self.latest[worker] = None
+
+    def leave(self, worker: int, results: Taker) -> None:
+        """A worker is gone; nothing waits for it any longer."""
+        self.latest[worker] = None
+
+    def so_far(self, results: Taker) -> None:
+        """The daemon stops: minutes that are over, and findings that still go on."""
+        results.take(self.detectors.so_far(self.clock_ns))
 
     def finish(self, results: Results) -> None:
         """All workers have ended: close what is open."""
@@ -174,7 +201,7 @@ class AnalysisStages:
         """Flows in the tables of all workers."""
         return sum(step.active_flows for step in self.latest if step is not None)
 
-    def _keep(self, step: Step, results: Results) -> None:
+    def _keep(self, step: Step, results: Taker) -> None:
         """Rows of flows that ended or are due: classified, into the history."""
         facts = step.row_facts
         classes = self.detectors.classify(facts, step.rows)
@@ -192,7 +219,7 @@ class AnalysisStages:
             )
         )
 
-    def _judge(self, step: Step, results: Results) -> None:
+    def _judge(self, step: Step, results: Taker) -> None:
         """What flows did in each minute: classified, judged in event time."""
         facts = step.delta_facts
         classes = self.detectors.classify(facts, step.deltas)

@@ -35,6 +35,9 @@ _ConfigFile = Annotated[
     typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
 ]
 
+#: Longer than the daemon itself waits for its processes.
+_RELOAD_SECONDS = 90.0
+
 application = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
@@ -102,8 +105,15 @@ def replay(
         return work(captures, out, config, form is Format.json, addresses is Addresses.pseudonym)
 
 
-@application.command(help="如实时一样播放抓包，附指标端口 · play a capture as if live, with /metrics")
+@application.command(help="监测接口，或播放抓包 · watch interfaces, or play a capture, with /metrics")
 def run(
+    interfaces: Annotated[
+        list[str] | None,
+        typer.Option("--interface", "-i", metavar="IFACE", help="镜像口 · a tap's interface; repeatable"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="抓包进程数 · capture processes")
+    ] = None,
     capture: Annotated[
         str | None,
         typer.Option("--replay", metavar="CAPTURE", help="抓包 · the shipped campus day without one"),
@@ -118,6 +128,10 @@ def run(
 ) -> int:
     """Run as if live."""
     with user_errors():
+        if _watches(interfaces, capture, config):
+            from monitor.watch import watch
+
+            return watch(interfaces or [], workers, config)
         from monitor.live import parsed_speed, play
 
         return play(capture, parsed_speed(speed), config, stay)
@@ -140,6 +154,28 @@ def evaluate(
         from monitor.evaluate.harness import evaluate as work
 
         return work(captures, truth, out, config, live)
+
+
+@application.command(help="让守护进程重读配置 · have the daemon take its new configuration")
+def reload(config: _ConfigFile = None) -> int:
+    """Ask the running daemon to reload."""
+    with user_errors():
+        from monitor.config import State
+        from monitor.config_file import ConfigError, load
+        from monitor.control import ask
+        from monitor.places import CONTROL, runtime_directory
+
+        try:
+            state = load(config).state
+        except ConfigError:
+            state = State()  # the daemon says what is wrong, and counts it
+            if not (runtime_directory(state) / CONTROL).exists():
+                raise
+        answer = ask(runtime_directory(state) / CONTROL, "reload", _RELOAD_SECONDS)
+        if not answer["ok"]:
+            raise CommandEnd(USAGE, f"沿用原配置 the old configuration stays: {answer['problem']}")
+        typer.echo("新配置已生效 the new configuration is in effect")
+        return 0
 
 
 @application.command(
@@ -180,6 +216,17 @@ def show(
         config, tree = config_file.load_with_places(path)
         text = config_file.show_with_places(config, tree) if effective else config_file.show(config)
         typer.echo(text, nl=False)
+
+
+def _watches(interfaces: list[str] | None, capture: str | None, config: Path | None) -> bool:
+    """Whether `run` is asked for interfaces, by option or, without --replay, by the configuration."""
+    if interfaces and capture is not None:
+        raise CommandEnd(USAGE, "-i and --replay exclude each other")
+    if interfaces or capture is not None:
+        return bool(interfaces)
+    from monitor.config_file import load
+
+    return bool(load(config).capture.interfaces)
 
 
 def _check_key(config: Path | None, addresses: Addresses) -> None:

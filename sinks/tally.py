@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import Finding
 from detectors.findings_text import PATTERNS
+from detectors.parts import Parts, json_of, of_json
 from detectors.window_features import PHASES
 from sinks.metrics.definitions import RULES, VISIBILITY
 from wire.flows.one_way import TCP_SEEN, one_way_share, tcp_seen
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
 from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
 
+#: The arrays that a state keeps.
+_TOTALS = (
+    "proto", "tcp_end", "tunnel", "source", "ech", "visibility", "category", "category_bytes", "phase",
+)  # fmt: skip
+_BY_SERVICE = ("service", "service_bytes")
 _NAMED, _ECH_HIDDEN, _UNNAMED = range(len(VISIBILITY))
 
 
@@ -92,6 +98,27 @@ class Tally:
         """Count the patterns that a finding shows."""
         for pattern in patterns:
             self.patterns[pattern] += 1
+
+    def state(self) -> Parts:
+        """All totals; those of services by their ids, which a new catalogue numbers otherwise."""
+        totals = {name: getattr(self, f"_{name}") for name in (*_TOTALS, *_BY_SERVICE)}
+        plain = {"services": list(self._services), "rules": self.rules, "patterns": self.patterns}
+        return {**totals, "plain": of_json({**plain, "rows": self.rows})}
+
+    def restore(self, parts: Parts) -> None:
+        """Take totals back; into a tally that has counted nothing."""
+        plain = json_of(parts["plain"])
+        self.rows = plain["rows"]
+        for own, kept in ((self.rules, plain["rules"]), (self.patterns, plain["patterns"])):
+            own.update({name: count for name, count in kept.items() if name in own})
+        for name in _TOTALS:
+            own_total = getattr(self, f"_{name}")
+            if own_total.shape == parts[name].shape:  # else a set has grown with a new version
+                own_total[...] = parts[name]
+        place = {service: i for i, service in enumerate(self._services)}
+        now = [place.get(service, -1) + 1 for service in plain["services"]]  # those that left: no service
+        np.add.at(self._service, [0, *now], parts["service"])
+        np.add.at(self._service_bytes, [0, *now], parts["service_bytes"])
 
     @property
     def flows(self) -> int:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.forest.isolation import ForestSettings
+from detectors.forest.calibration import Calibration
+from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import Model
 from detectors.forest.promotion import Verdict, compare
+from detectors.parts import Parts, json_of, of_json
 from detectors.window_features import MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
@@ -85,6 +87,27 @@ class Learner:
     def finish(self) -> NDArray[np.void]:
         """None wait."""
         return np.zeros(0, WINDOW)
+
+    def state(self) -> Parts:
+        """The sample, what was found, and the model by what it was made from."""
+        plain = [self.trained_ns, self.trainings, self._first_ns, self._halvings, self._found]
+        parts: Parts = {"plain": of_json(plain), "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)])}
+        if self.model is not None:
+            parts["training"] = self.model.forest.training
+            parts["calibration"] = self.model.calibration.scores
+            settings = self.model.forest.settings
+            parts["forest"] = np.array([settings.trees, settings.max_samples, settings.seed], np.int64)
+        return parts
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; the forest is fitted anew to what it was made from."""
+        self.trained_ns, self.trainings, self._first_ns, self._halvings, found = json_of(parts["plain"])
+        self._found = [((hi, lo), start, end) for (hi, lo), start, end in found]
+        self._kept = [parts["sample"]]
+        if "training" in parts:
+            trees, max_samples, seed = parts["forest"].tolist()
+            forest = IsolationForest(parts["training"], ForestSettings(trees, max_samples, seed))
+            self.model = Model(forest, Calibration(parts["calibration"]))
 
     def _keep(self, windows: NDArray[np.void]) -> None:
         """Keep a sample that is even over hosts and minutes, and the same in every run."""

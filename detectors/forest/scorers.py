@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
+from detectors.parts import Parts
 from detectors.window_features import CALIBRATE, COLD, TRAIN, WINDOW
 
 #: Fewer training windows than this give no score (CONTRACTS: Windows and scores).
@@ -31,6 +32,12 @@ class Scorer(Protocol):
     def finish(self) -> NDArray[np.void]:
         """The windows that waited for the end."""
 
+    def state(self) -> Parts:
+        """What it has learned and learns from, for a restart."""
+
+    def restore(self, parts: Parts) -> None:
+        """Take that back."""
+
 
 class ModelScorer:
     """Scores every window at once with a model that was given."""
@@ -52,6 +59,13 @@ class ModelScorer:
     def finish(self) -> NDArray[np.void]:
         """None wait."""
         return np.zeros(0, WINDOW)
+
+    def state(self) -> Parts:
+        """Nothing: the model lies in its file."""
+        return {}
+
+    def restore(self, parts: Parts) -> None:
+        """Nothing to take back."""
 
 
 class ReplayScorer:
@@ -77,6 +91,13 @@ class ReplayScorer:
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What it learns from is settled by the halves."""
+
+    def state(self) -> Parts:
+        """Nothing: a replay starts anew."""
+        return {}
+
+    def restore(self, parts: Parts) -> None:
+        """Nothing to take back."""
 
     def finish(self) -> NDArray[np.void]:
         """All windows by minute, then host; score and p-value are NaN unless the phase is SCORE."""

@@ -16,8 +16,16 @@ from detectors.findings import Finding, Origin, Subject
 from detectors.findings_text import LIMITS, narrate
 from detectors.forest.explanation import Reason
 from detectors.forest.model import Model
+from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
-from detectors.rules.signal import Address, Signal, confidence, host_text
+from detectors.rules.signal import (
+    Address,
+    Signal,
+    confidence,
+    host_text,
+    signal_from,
+    signal_object,
+)
 from detectors.window_features import MINUTE_NS, SCORE
 
 RULE = "anomalous-host"
@@ -64,6 +72,17 @@ class ForestSigns:
             self._last[host] = (now, persists)
         self._forget(windows)
         return signals
+
+    def state(self) -> Parts:
+        """The last sign of each host, and how many windows a day there are."""
+        last = [[signal_object(signal), told] for signal, told in self._last.values()]
+        return {"signs": of_json([self._windows, self._minutes, last])}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back."""
+        self._windows, self._minutes, last = json_of(parts["signs"])
+        signals = [(signal_from(each), bool(told)) for each, told in last]
+        self._last = {signal.host: (signal, told) for signal, told in signals}
 
     def _forget(self, windows: NDArray[np.void]) -> None:
         if len(windows):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from detectors.rules.signal import Address, Signal
+from detectors.parts import Parts, json_of, of_json
+from detectors.rules.signal import Address, Signal, signal_from, signal_object
 from detectors.window_features import MINUTE_NS
 
 GAP_NS = 5 * MINUTE_NS
@@ -77,22 +79,66 @@ class Episodes:
                 self._over.append(self._open.pop(host))
         return self._take([each for each in self._open.values() if not each.told])
 
+    def so_far(self) -> Due:
+        """The daemon stops: what was not told, or has grown, of episodes that may go on later."""
+        return self._take([each for each in self._open.values() if each.grown or not each.told])
+
+    def state(self) -> Parts:
+        """The episodes that are going on. Those that are over were told of before."""
+        return {"open": of_json([_plain(episode) for episode in [*self._over, *self._open.values()]])}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into an empty one."""
+        for plain in json_of(parts["open"]):
+            episode = _from_plain(plain)
+            earlier = self._open.get(episode.host)
+            if earlier is not None:
+                self._over.append(earlier)
+            self._open[episode.host] = episode
+
     def finish(self) -> Due:
         """All that are left."""
         self._over.extend(self._open.values())
         self._open = {}
         return self._take([])
 
-    def _take(self, begun: list[Episode]) -> Due:
-        over, self._over = self._over, []
+    def _take(self, going_on: list[Episode]) -> Due:
+        """Those that are over, and some that go on, as told from now on."""
+        ready, self._over = [*self._over, *going_on], []
         due = Due(
-            _in_order([each for each in (*over, *begun) if not each.told]),
-            _in_order([each for each in over if each.told and each.grown]),
+            _in_order([each for each in ready if not each.told]),
+            _in_order([each for each in ready if each.told and each.grown]),
         )
-        for episode in (*over, *begun):
-            episode.told = True
+        for episode in ready:
+            episode.told, episode.grown = True, False
         return due
 
 
 def _in_order(episodes: list[Episode]) -> list[Episode]:
     return sorted(episodes, key=lambda each: (each.start_ns, each.host))
+
+
+def _plain(episode: Episode) -> dict[str, Any]:
+    """An episode as plain data."""
+    return {
+        "host": episode.host,
+        "start_ns": episode.start_ns,
+        "last_ns": episode.last_ns,
+        "strongest": [signal_object(signal) for signal in episode.strongest.values()],
+        "minutes": list(episode.minutes.items()),
+        "told": episode.told,
+        "grown": episode.grown,
+    }
+
+
+def _from_plain(plain: dict[str, Any]) -> Episode:
+    strongest = [signal_from(each) for each in plain["strongest"]]
+    return Episode(
+        tuple(plain["host"]),
+        plain["start_ns"],
+        plain["last_ns"],
+        {signal.pattern: signal for signal in strongest},
+        dict(plain["minutes"]),
+        plain["told"],
+        plain["grown"],
+    )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from detectors.networks import address_text
+from detectors.window_features import WINDOW
 
 Address = tuple[int, int]  # the two halves of an address
+
+
+_PLAIN = ("host", "start_ns", "minute_ns", "confidence", "pattern", "peers", "p_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,22 @@ class Signal:
     peers: tuple[str, ...] = ()
     p_value: float | None = None
     window: np.void | None = None
+
+
+def signal_object(signal: Signal) -> dict[str, Any]:
+    """A sign as plain data."""
+    plain = {name: getattr(signal, name) for name in _PLAIN}
+    window = None if signal.window is None else signal.window.tobytes().hex()
+    return {**plain, "figures": dict(signal.figures), "window": window}
+
+
+def signal_from(told: Mapping[str, Any]) -> Signal:
+    """The sign that `signal_object` told of."""
+    raw = told["window"]
+    window = None if raw is None else np.frombuffer(bytes.fromhex(raw), WINDOW)[0]
+    plain = {name: told[name] for name in _PLAIN}
+    plain |= {"host": tuple(told["host"]), "peers": tuple(told["peers"]), "figures": told["figures"]}
+    return Signal(**plain, window=window)
 
 
 def confidence(value: float, threshold: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings_text import PATTERNS
 from detectors.rules.book import RULE_NAMES
+from detectors.rules.sensor_degraded import GAP_REASONS
 from detectors.window_features import PHASES
 from wire.capture.pcapng_blocks import SKIPPED
 from wire.flows.one_way import TCP_SEEN
@@ -32,6 +33,13 @@ NAME_EVENTS = (
     "strings_refused",
 )
 RULES = RULE_NAMES
+#: What the live daemon gives up when it cannot keep up, in this order.
+OVERLOAD_STEPS = ("evidence", "names", "packets")
+#: Why frames that a worker got were not decoded.
+SHED_PACKETS = ("overload", "lost_in_crash", "unreadable")
+ROLES = ("analysis", "worker")
+RELOAD_RESULTS = ("taken", "refused")
+WRITES = ("findings", "history", "state")
 
 #: Label values that stand in the catalogue, not in the code.
 FROM_CATALOGUE = None
@@ -76,6 +84,19 @@ METRICS: tuple[Metric, ...] = (
         "capture_skipped_total",
         "Blocks of a capture file that were passed over or repaired.",
         ("reason", SKIPPED),
+    ),
+    _metric(
+        COUNTER,
+        "ring_received_packets_total",
+        "Frames that the kernel took for our rings, dropped ones included.",
+    ),
+    _metric(COUNTER, "kernel_dropped_packets_total", "Frames dropped because a ring was full."),
+    _metric(COUNTER, "ring_freezes_total", "Times that a ring was full."),
+    _metric(
+        COUNTER,
+        "shed_packets_total",
+        "Frames that we got and did not decode, by reason.",
+        ("reason", SHED_PACKETS),
     ),
     _metric(COUNTER, "decoded_packets_total", "Frames that were counted to a flow."),
     _metric(COUNTER, "duplicate_packets_total", "Copies of a frame, made by a mirror; counted only here."),
@@ -129,4 +150,18 @@ METRICS: tuple[Metric, ...] = (
         "rule",
     ),
     _metric(COUNTER, "finding_patterns_total", "Findings that show a pattern, by pattern.", "pattern"),
+    _metric(GAUGE, "overload_level", "How many kinds of work are given up now: evidence, names, packets."),
+    _metric(COUNTER, "overload_total", "Times that a kind of work was given up.", ("step", OVERLOAD_STEPS)),
+    _metric(COUNTER, "names_shed_flows_total", "Flows whose names were not read because of overload."),
+    _metric(COUNTER, "process_restarts_total", "Processes that ended unasked.", ("role", ROLES)),
+    _metric(COUNTER, "process_stalls_total", "Processes that were ended because they made no progress."),
+    _metric(COUNTER, "capture_gaps_total", "Gaps in what was seen, by reason.", ("reason", GAP_REASONS)),
+    _metric(
+        COUNTER, "capture_gap_seconds_total", "Length of these gaps in event time.", ("reason", GAP_REASONS)
+    ),
+    _metric(COUNTER, "reloads_total", "New configurations, taken or refused.", ("result", RELOAD_RESULTS)),
+    _metric(COUNTER, "checkpoints_total", "States that were written."),
+    _metric(GAUGE, "checkpoint_time_seconds", "Event time of the last state that was written."),
+    _metric(COUNTER, "write_failures_total", "Writes that the disk refused, by what.", ("what", WRITES)),
+    _metric(COUNTER, "history_deleted_files_total", "Hours of history deleted for age or size."),
 )

@@ -61,6 +61,17 @@ class Exposition(Collector):
             self._buckets[bisect_left(SCORE_BUCKETS, score)] += 1
             self._bucket_sum += score
 
+    @property
+    def scores(self) -> list[float]:
+        """The histogram of scores, for a state: a count a bucket, and their sum."""
+        return [*self._buckets, self._bucket_sum]
+
+    @scores.setter
+    def scores(self, kept: Sequence[float]) -> None:
+        if len(kept) == len(self._buckets) + 1:  # else the buckets are those of another version
+            self._buckets = [int(count) for count in kept[:-1]]
+            self._bucket_sum = float(kept[-1])
+
     def series(self) -> int:
         """How many series the exposition has."""
         return sum(len(family.samples) for family in self.collect())

@@ -101,3 +101,15 @@ def test_equal_windows_give_equal_models() -> None:
     one, other = learned(8), learned(8)
     windows = hour(9)
     assert np.array_equal(one.take(windows.copy())["score"], other.take(windows.copy())["score"])
+
+
+def test_a_restart_changes_neither_the_model_nor_what_it_learns_from() -> None:
+    whole, before = learned(7), learned(7)
+    for learner in (whole, before):
+        learner.flag((0, 0xFFFF_0A00_0003), 7 * HOUR_NS, 8 * HOUR_NS)
+    again = Learner(FOREST, SCHEDULE)
+    again.restore({key: value.copy() for key, value in before.state().items()})
+    for at in range(7, 20):
+        assert again.take(hour(at)).tobytes() == whole.take(hour(at)).tobytes()
+    assert (again.trainings, again.trained_ns) == (whole.trainings, whole.trained_ns)
+    assert whole.trainings >= 3

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, count, distinct, total
 from detectors.networks import address_text
+from detectors.parts import Parts
 from detectors.rules.signal import Signal
 from detectors.window_features import MINUTE_NS
 
@@ -126,6 +127,7 @@ class Watch:
     """One pattern over time: remembers the selected rows of the last minutes, a bounded number."""
 
     def __init__(self, pattern: Pattern, max_rows: int) -> None:
+        self.name = pattern.name
         self._pattern = pattern
         self._max_rows = max_rows
         self._recent: NDArray[np.void] | None = None
@@ -145,6 +147,16 @@ class Watch:
         self.shed += max(len(kept) - self._max_rows, 0)
         self._recent = kept[-self._max_rows :] if reach else None
         return signals
+
+    def state(self) -> Parts:
+        """The rows it remembers, and what it shed."""
+        parts = {"shed": np.array([self.shed], np.int64)}
+        return parts if self._recent is None else {**parts, "recent": self._recent}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back."""
+        self.shed = int(parts["shed"][0])
+        self._recent = parts.get("recent")
 
     def _span(self, rows: NDArray[np.void], ends: NDArray[np.int64]) -> Span:
         """Every row once for each span that it lies in and that ends in one of `ends`."""

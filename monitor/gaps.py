@@ -1,0 +1,71 @@
+"""What the sensor did not see: gaps in event time, each counted and told as a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detectors.findings import Finding, Origin
+from detectors.parts import Parts, json_of, of_json
+from detectors.rules.sensor_degraded import GAP_REASONS, Gap, sensor_degraded
+
+#: Losses that are no further apart than this are one gap.
+_CALM_NS = 60_000_000_000
+
+
+class Gaps:
+    """Opens gaps, closes them, and makes their findings. Times are the event clock's, nanoseconds.
+
+    counts, seconds: closed gaps by reason.
+    """
+
+    def __init__(self, origin: Origin, workers: int) -> None:
+        self.counts = dict.fromkeys(GAP_REASONS, 0)
+        self.seconds = dict.fromkeys(GAP_REASONS, 0.0)
+        self._origin = origin
+        self._workers = workers
+        self._lost: dict[int | None, tuple[str, int]] = {}
+        self._totals: dict[str, int] = {}
+        self._losing: dict[str, tuple[int, int]] = {}  # since when, and when last
+
+    def lost(self, reason: str, clock_ns: int, worker: int | None = None) -> None:
+        """From this moment a worker, or all (None), do not see. Nothing before the first packet."""
+        if clock_ns > 0:
+            self._lost.setdefault(worker, (reason, clock_ns))
+
+    def seeing(self, clock_ns: int, worker: int) -> list[Finding]:
+        """A worker sees; the findings of the gaps that end with that."""
+        if not self._lost or clock_ns <= 0:
+            return []
+        over = [each for each in self._lost if each is None or each == worker]
+        return [self._close(*self._lost.pop(each), clock_ns, each) for each in over]
+
+    def losses(self, totals: Mapping[str, int], clock_ns: int) -> list[Finding]:
+        """Totals of what is lost while we see, by reason; findings of stretches that are over."""
+        for reason, total in totals.items():
+            if total > self._totals.get(reason, 0) and clock_ns > 0:
+                since, _ = self._losing.get(reason, (clock_ns, clock_ns))
+                self._losing[reason] = (since, clock_ns)
+            self._totals[reason] = total
+        over = [reason for reason, (_, last) in self._losing.items() if clock_ns - last > _CALM_NS]
+        return [self._close(reason, *self._losing.pop(reason)) for reason in over]
+
+    def so_far(self) -> list[Finding]:
+        """The daemon stops: stretches of losses end here."""
+        losing, self._losing = self._losing, {}
+        return [self._close(reason, *each) for reason, each in losing.items()]
+
+    def state(self) -> Parts:
+        """For a checkpoint."""
+        return {"gaps": of_json([self.counts, self.seconds])}
+
+    def restore(self, parts: Parts) -> None:
+        """Take counts back."""
+        counts, seconds = json_of(parts["gaps"])
+        self.counts.update({reason: counts.get(reason, 0) for reason in self.counts})
+        self.seconds.update({reason: seconds.get(reason, 0.0) for reason in self.seconds})
+
+    def _close(self, reason: str, start_ns: int, end_ns: int, worker: int | None = None) -> Finding:
+        gap = Gap(reason, start_ns, max(end_ns, start_ns), worker, self._workers)
+        self.counts[reason] += 1
+        self.seconds[reason] += gap.seconds
+        return sensor_degraded(gap, self._origin)

@@ -1,0 +1,59 @@
+"""From what analysis and the parent know to the series of the exposition; a finding as a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.handover import REJECTS, TABLE_COUNTERS
+from monitor.orders import Order
+from monitor.rooms import Rooms
+from sinks.metrics.definitions import NAME_EVENTS
+from sinks.metrics.publish import set_all
+from sinks.summary import Account
+from wire.capture.pcapng_blocks import SKIPPED
+
+
+def set_live(rooms: Rooms, parent: Order) -> None:
+    """Set every series. parent: its last report; empty before the first."""
+    stages, exposition = rooms.stages, rooms.results.exposition
+    counts = rooms.packets.sums()
+    account = Account(
+        problems=(),
+        counters={name: counts[name] for name in TABLE_COUNTERS},
+        rejects={name: counts[f"rejected_{name}"] for name in REJECTS},
+        skipped=dict.fromkeys(SKIPPED, 0),
+        name_events={name: counts[f"names_{name}"] for name in NAME_EVENTS},
+        late=stages.detectors.counters,
+        clock_ns=rooms.clock_ns,
+        hosts_are_clients=False,
+        seconds=0.0,
+    )
+    set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
+    rings = rooms.rings.sums()
+    exposition.set("ring_received_packets_total", rings["received"])
+    exposition.set("kernel_dropped_packets_total", rings["kernel_drops"])
+    exposition.set("ring_freezes_total", rings["freezes"])
+    exposition.set("shed_packets_total", counts["capture_shed"], "overload")
+    exposition.set("shed_packets_total", counts["capture_unreadable"], "unreadable")
+    exposition.set("shed_packets_total", max(rooms.lost, counts["capture_abandoned"]), "lost_in_crash")
+    exposition.set_each("capture_gaps_total", rooms.gaps.counts)
+    exposition.set_each("capture_gap_seconds_total", rooms.gaps.seconds)
+    exposition.set("checkpoints_total", rooms.checkpoints)
+    exposition.set("checkpoint_time_seconds", rooms.checkpoint_ns / 1e9)
+    exposition.set_each("write_failures_total", rooms.results.refused)
+    exposition.set("history_deleted_files_total", rooms.results.deleted_files)
+    if parent:
+        exposition.set_each("process_restarts_total", parent["restarts"])
+        exposition.set("process_stalls_total", parent["stalls"])
+        exposition.set_each("reloads_total", parent["reloads"])
+        exposition.set("overload_level", parent["overload"]["level"])
+        exposition.set_each("overload_total", parent["overload"]["entered"])
+        exposition.set("names_shed_flows_total", parent["overload"]["flows"])
+
+
+def finding_line(told: Mapping[str, Any]) -> str:
+    """A finding, as it was written, in one line of text."""
+    patterns = "".join(f" {pattern}" for pattern in told["patterns"])
+    subject, text = told["subject"]["value"], told["text"]
+    return f"发现 finding {told['rule']} {subject}{patterns} {told['start'][:19]}Z: {text['zh']} {text['en']}"

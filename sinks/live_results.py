@@ -1,0 +1,160 @@
+"""What the daemon leaves behind while it runs: findings at once, history by and by, totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.categories import CATEGORIES
+from detectors.findings import Finding
+from detectors.parts import Parts, under, within
+from detectors.track import Judged
+from detectors.window_features import WINDOW
+from sinks.metrics.definitions import WRITES
+from sinks.metrics.exposition import Exposition
+from sinks.records.finding_log import FindingLog
+from sinks.records.flow_columns import FlowColumns, FlowRows, joined
+from sinks.records.flow_order import order_of
+from sinks.records.flows import NO_FLOWS
+from sinks.records.history import History
+from sinks.records.pseudonyms import Pseudonyms
+from sinks.records.windows import windows_table
+from sinks.tally import Tally
+from wire.names.strings import StringTable
+
+#: Rows that wait for the next flush, about 400 bytes each; more are flushed at once.
+_MOST_WAITING_ROWS = 1 << 16
+#: Findings that wait for a disk that refuses.
+_MOST_WAITING_FINDINGS = 10_000
+_NO_WINDOWS = np.zeros(0, WINDOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where results go. history: None for none."""
+
+    findings: Path
+    history: Path | None
+    keep_days: int
+    max_bytes: int
+
+
+class LiveResults:
+    """Takes what the stages yield, as Results does for a replay; nothing that the disk refuses raises.
+
+    Internal addresses appear by pseudonym only.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        strings: StringTable,
+        services: Sequence[str],
+        pseudonyms: Pseudonyms,
+        version: str,
+    ) -> None:
+        self.tally = Tally(services)
+        self.exposition = Exposition(services, version)
+        self.refused = dict.fromkeys(WRITES, 0)
+        self._pseudonyms = pseudonyms
+        self._log = FindingLog(places.findings, pseudonyms)
+        self._waiting: list[Finding] = []
+        self._columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
+        self._flows: list[FlowRows] = []
+        self._flow_rows = 0
+        self._windows: list[NDArray[np.void]] = []
+        self._histories: dict[str, History] = {}
+        if places.history is not None:
+            self._histories = {
+                kind: History(places.history, kind, places.keep_days, places.max_bytes)
+                for kind in ("flows", "windows")
+            }
+        self._clock_ns = 0
+
+    def keep_flows(self, flows: FlowRows) -> None:
+        """Count rows and keep them for the history; the arrays must not change afterwards."""
+        self.tally.add_flows(flows.rows, flows.facts, flows.service, flows.category)
+        if self._histories and len(flows):
+            self._flows.append(flows.owned())
+            self._flow_rows += len(flows)
+            if self._flow_rows >= _MOST_WAITING_ROWS:
+                self.flush(self._clock_ns)
+
+    def take(self, judged: Judged) -> None:
+        """Keep windows whose phase is final; findings wait for `write_findings`."""
+        self.tally.add_windows(judged.windows)
+        scores = judged.windows["score"]
+        self.exposition.observe_scores(scores[~np.isnan(scores)].tolist())
+        if self._histories and len(judged.windows):
+            self._windows.append(judged.windows)
+        self.add_findings([*judged.findings, *judged.updates])
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Findings to be written; those that no longer fit while the disk refuses are counted."""
+        self._waiting += findings
+        self.refused["findings"] += max(len(self._waiting) - _MOST_WAITING_FINDINGS, 0)
+        self._waiting = self._waiting[:_MOST_WAITING_FINDINGS]
+
+    def waiting_findings(self) -> list[Finding]:
+        """Findings that the disk has refused so far."""
+        return list(self._waiting)
+
+    def write_findings(self) -> list[dict[str, Any]]:
+        """Write what waits; the findings, as they were written, that stood nowhere before."""
+        written = []
+        while self._waiting:
+            finding = self._waiting[0]
+            fresh = not self._log.knows(finding.id)
+            try:
+                told = self._log.write(finding)
+            except OSError:
+                self.refused["findings"] += 1
+                break
+            self._waiting.pop(0)
+            if told is not None:
+                if fresh:  # else it is brought up to date
+                    self.tally.add_findings([finding])
+                written.append(told)
+        return written
+
+    def flush(self, clock_ns: int) -> None:
+        """Write the history that waits; what the disk refuses is lost and counted."""
+        self._clock_ns = clock_ns
+        if not self._histories:
+            return
+        try:
+            self._histories["flows"].flush(self._columns.table(self._waiting_flows()), clock_ns)
+            windows = np.concatenate([*self._windows, _NO_WINDOWS])
+            self._histories["windows"].flush(windows_table(windows, self._pseudonyms), clock_ns)
+        except OSError:
+            self.refused["history"] += 1
+        self._flows, self._flow_rows, self._windows = [], 0, []
+
+    @property
+    def deleted_files(self) -> int:
+        """Hours of history that were deleted."""
+        return sum(history.deleted_files for history in self._histories.values())
+
+    def state(self) -> Parts:
+        """Totals, for a checkpoint."""
+        return {**under("tally", self.tally.state()), "scores": np.array(self.exposition.scores)}
+
+    def restore(self, parts: Parts) -> None:
+        """Take totals back."""
+        self.tally.restore(within("tally", parts))
+        self.exposition.scores = parts["scores"].tolist()
+
+    def close(self) -> None:
+        """Let go of the findings' file."""
+        self._log.close()
+
+    def _waiting_flows(self) -> FlowRows:
+        if not self._flows:
+            return NO_FLOWS
+        flows = joined(self._flows)
+        return flows.take(order_of(flows.rows))

@@ -1,0 +1,79 @@
+"""findings.jsonl of the daemon: a line is on the disk before anything else is done, and stands once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from detectors.findings import Finding
+from sinks.records.findings import finding_object
+from sinks.records.pseudonyms import Pseudonyms
+
+#: How much of the end of the file is searched for what was written before a restart.
+_TAIL_BYTES = 16 << 20
+_MOST_REMEMBERED = 1 << 16
+
+
+class FindingLog:
+    """Appends findings, one write and one sync a line.
+
+    A finding that goes on comes again with a later end, under the same id: that line brings it up to
+    date. The same id with the same end is written once, also across restarts. A line that a crash
+    cut off is taken away. Raises OSError where the disk refuses.
+    """
+
+    def __init__(self, path: Path, pseudonyms: Pseudonyms | None) -> None:
+        self._pseudonyms = pseudonyms
+        self._written: dict[tuple[str, str], None] = {}  # ids with their ends, the oldest first
+        self._known: dict[str, None] = {}
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._recall()
+
+    def write(self, finding: Finding) -> dict[str, Any] | None:
+        """Add a line; the object it holds, or None where it stands there already."""
+        told = finding_object(finding, self._pseudonyms)
+        key = (told["id"], told["end"])
+        if key in self._written:
+            return None
+        line = json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
+        whole = line.encode()
+        start = os.fstat(self._descriptor).st_size
+        if os.write(self._descriptor, whole) != len(whole):
+            os.ftruncate(self._descriptor, start)
+            raise OSError(28, "No space left for a finding")
+        os.fsync(self._descriptor)
+        self._remember(key)
+        return told
+
+    def knows(self, finding_id: str) -> bool:
+        """Whether a line of this finding stands there."""
+        return finding_id in self._known
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+    def _recall(self) -> None:
+        """Learn what the file ends with; cut a line without an end."""
+        size = os.fstat(self._descriptor).st_size
+        start = max(size - _TAIL_BYTES, 0)
+        tail = os.pread(self._descriptor, size - start, start)
+        whole = tail.rfind(b"\n") + 1
+        if whole < len(tail):
+            os.ftruncate(self._descriptor, start + whole)
+        lines = tail[:whole].split(b"\n")
+        for line in lines[1:] if start else lines:
+            try:
+                told = json.loads(line)
+                self._remember((told["id"], told["end"]))
+            except (ValueError, KeyError, TypeError):
+                continue  # not ours: an operator's note is left alone
+
+    def _remember(self, key: tuple[str, str]) -> None:
+        self._written[key] = None
+        self._known[key[0]] = None
+        for remembered in (self._written, self._known):
+            if len(remembered) > _MOST_REMEMBERED:
+                del remembered[next(iter(remembered))]  # type: ignore[arg-type]

@@ -1,0 +1,102 @@
+"""The daemon's history: tables that grow while it runs, a Parquet file an hour, the oldest deleted.
+
+    flows-20261124T10Z.parquet           an hour that is over
+    flows-20261124T11Z.000042.part       a piece of the hour that goes on
+
+A crash loses what was not flushed. Hours are those of the event clock when rows came.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sinks.records.parquet import open_parquet
+
+_HOUR_NS = 3_600_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_NAME = "%Y%m%dT%HZ"
+
+
+class History:
+    """One kind of table. Raises OSError where the disk refuses.
+
+    folder: made where missing. kind: the beginning of the files' names.
+    keep_days, max_bytes: what is older, or too much, is deleted, the oldest hour first.
+    """
+
+    def __init__(self, folder: Path, kind: str, keep_days: int, max_bytes: int) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._kind = kind
+        self._keep = timedelta(days=keep_days)
+        self._max_bytes = max_bytes
+        for unfinished in folder.glob(f"{kind}-*.unfinished"):
+            unfinished.unlink()
+        numbers = [int(path.suffixes[0][1:]) for path in folder.glob(f"{kind}-*.part")]
+        self._next = max(numbers, default=-1) + 1
+        self._swept: str | None = None
+        self.deleted_files = 0
+
+    def flush(self, table: pa.Table, clock_ns: int) -> None:
+        """Write the rows that came since the last call; finish the hours that are over."""
+        hour = hour_of(clock_ns)
+        if len(table):
+            path = self._folder / f"{self._kind}-{hour}.{self._next:06d}.part"
+            self._next += 1
+            self._write(path, [table])
+        if hour != self._swept:
+            self._swept = hour
+            self._finish_hours(hour)
+            self._delete(clock_ns)
+
+    def _finish_hours(self, current: str) -> None:
+        """Join the parts of earlier hours, each hour's in one file."""
+        parts: dict[str, list[Path]] = {}
+        for path in sorted(self._folder.glob(f"{self._kind}-*.part")):
+            parts.setdefault(path.name.partition(".")[0], []).append(path)
+        for name, pieces in parts.items():
+            if name == f"{self._kind}-{current}":
+                continue
+            whole = self._folder / f"{name}.parquet"
+            if not whole.exists():  # else a crash came between this write and the removal below
+                self._write(whole, (pq.read_table(piece) for piece in pieces))
+            for piece in pieces:
+                piece.unlink()
+
+    def _write(self, path: Path, tables) -> None:  # type: ignore[no-untyped-def]
+        """A file that appears whole or not at all."""
+        unfinished = path.with_name(path.name + ".unfinished")
+        writer: pq.ParquetWriter | None = None
+        for table in tables:
+            writer = writer or open_parquet(unfinished, table.schema)
+            writer.write_table(table)
+        if writer is None:
+            return
+        writer.close()
+        with unfinished.open("rb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+
+    def _delete(self, clock_ns: int) -> None:
+        """Remove hours past the limits of age and size."""
+        oldest = hour_of(clock_ns - int(self._keep.total_seconds()) * 1_000_000_000)
+        files = sorted(self._folder.glob(f"{self._kind}-*.parquet"))
+        sizes = {path: path.stat().st_size for path in files}
+        total = sum(sizes.values())
+        for path in files:
+            if path.name.removesuffix(".parquet") >= f"{self._kind}-{oldest}" and total <= self._max_bytes:
+                break
+            path.unlink()
+            self.deleted_files += 1
+            total -= sizes[path]
+
+
+def hour_of(clock_ns: int) -> str:
+    """The hour of a time, in UTC, as it stands in file names."""
+    return (_EPOCH + timedelta(hours=clock_ns // _HOUR_NS)).strftime(_HOUR_NAME)

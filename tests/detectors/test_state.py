@@ -1,0 +1,92 @@
+"""Detectors that are put away and taken up again tell what they would have told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detectors.findings import Finding
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Schedule
+from detectors.judge import Detectors
+from detectors.settings import DetectorSettings
+from tests.detectors.conftest import CATALOGUE
+from tests.detectors.made_deltas import MINUTE, START, deltas, facts, no_queries
+from tests.detectors.test_judge import campus
+from wire.names.strings import StringTable
+
+SETTINGS = DetectorSettings(
+    (CATALOGUE,), b"key", learn_from_replay=False, clients_may_be_hosts=False,
+    accepted_false_alerts_per_day=10.0, forest=ForestSettings(trees=60),
+    schedule=Schedule(collect_seconds=3 * 3600),
+)  # fmt: skip
+
+
+def _tunnel(minute: int, strings: StringTable) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+    """A minute of one host asking for many long names of one domain, and their ids."""
+    made = deltas(
+        {"minute": minute, "client": "10.0.0.9", "server": "10.0.0.53", "server_port": 53, "protocol": 17}
+    )
+    made["flow"] = 10_000 + minute
+    names = [strings.add(f"{minute:02d}{i:03d}{'abcdefgh' * 7}.tunnel.example".encode()) for i in range(80)]
+    return made, np.array(names, np.int32)
+
+
+def _told(stops: list[int]) -> tuple[bytes, list[Finding]]:
+    """Windows and findings of an hour, with a restart after each of these minutes."""
+    strings = StringTable(20_000, 4 << 20)
+    detectors = Detectors(SETTINGS, strings)
+    windows, findings = [], []
+    for minute, block in enumerate(campus()):
+        known = facts(block)
+        _, category = detectors.classify(known)
+        detectors.take(block, known, category, no_queries(block))
+        asked, names = _tunnel(minute, strings)
+        known = facts(asked)
+        known["dns_query_count"] = len(names)
+        detectors.take(asked, known, np.full(1, 7, np.uint8), (np.array([0, len(names)]), names))
+        got = detectors.advance(START + (minute + 1) * MINUTE)
+        windows.append(got.windows)
+        findings += [*got.findings, *got.updates]
+        if minute in stops:
+            state = {key: value.copy() for key, value in detectors.state().items()}
+            learned = {key: value.copy() for key, value in detectors.learned().items()}
+            strings = StringTable(20_000, 4 << 20)
+            strings.add(b"another.name.has.this.id")
+            detectors = Detectors(SETTINGS, strings)
+            detectors.restore(state)
+            detectors.recall(learned)
+    last = detectors.so_far(START + 70 * MINUTE)
+    findings += [*last.findings, *last.updates]
+    return np.concatenate([*windows, last.windows]).tobytes(), findings
+
+
+@pytest.mark.parametrize("stops", [[30], list(range(50, 60))])
+def test_a_restart_changes_nothing(stops: list[int]) -> None:
+    windows, findings = _told([])
+    again, found_again = _told(stops)
+    assert again == windows
+    assert [each.to_json() for each in found_again] == [each.to_json() for each in findings]
+    patterns = {pattern for each in findings for pattern in each.patterns}
+    assert {"dns-tunnel", "scan-horizontal"} <= patterns
+
+
+def test_what_goes_on_is_told_at_a_stop_and_again_when_it_has_grown() -> None:
+    detectors = Detectors(SETTINGS, StringTable(1_000, 10_000))
+
+    def scans(minutes: range) -> list[Finding]:
+        for block in [campus()[minute] for minute in minutes]:
+            detectors.take(block, facts(block), np.full(len(block), 7, np.uint8), no_queries(block))
+        judged = detectors.so_far(START + minutes.stop * MINUTE)
+        return [*judged.findings, *judged.updates]
+
+    (first,) = scans(range(54, 57))
+    assert first.patterns == ("scan-horizontal",)
+    state = detectors.state()
+    detectors = Detectors(SETTINGS, StringTable(1_000, 10_000))
+    detectors.restore(state)
+    assert scans(range(57, 57)) == []
+    (later,) = scans(range(57, 59))
+    assert later.id == first.id
+    assert later.end_ns > first.end_ns
