@@ -13,7 +13,7 @@ from monitor.config_file import ConfigError
 from monitor.control import Question
 
 #: What the parent and the memory of the workers were made for; a new value needs new processes.
-_NEEDS_RESTART = ("capture", "state", "metrics", "flows", "names")
+_NEEDS_RESTART = ("capture", "state", "metrics", "flows", "names", "privacy")
 #: Reading the largest catalogue and refitting a model takes a few seconds.
 _PREPARE_SECONDS = 60.0
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.catalogue.settings import CatalogueSettings
 from detectors.findings import Finding
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
@@ -17,7 +18,7 @@ from tests.detectors.test_judge import campus
 from wire.names.strings import StringTable
 
 SETTINGS = DetectorSettings(
-    (CATALOGUE,), b"key", learn_from_replay=False, clients_may_be_hosts=False,
+    CatalogueSettings((CATALOGUE,)), b"key", learn_from_replay=False, clients_may_be_hosts=False,
     accepted_false_alerts_per_day=10.0, forest=ForestSettings(trees=60),
     schedule=Schedule(collect_seconds=3 * 3600),
 )  # fmt: skip
@@ -40,12 +41,13 @@ def _told(stops: list[int]) -> tuple[bytes, list[Finding]]:
     windows, findings = [], []
     for minute, block in enumerate(campus()):
         known = facts(block)
-        _, category = detectors.classify(known)
-        detectors.take(block, known, category, no_queries(block))
+        detectors.take(block, known, detectors.classify(known, block), no_queries(block))
         asked, names = _tunnel(minute, strings)
         known = facts(asked)
         known["dns_query_count"] = len(names)
-        detectors.take(asked, known, np.full(1, 7, np.uint8), (np.array([0, len(names)]), names))
+        detectors.take(
+            asked, known, detectors.classify(known, asked), (np.array([0, len(names)]), names)
+        )
         got = detectors.advance(START + (minute + 1) * MINUTE)
         windows.append(got.windows)
         findings += [*got.findings, *got.updates]
@@ -77,7 +79,8 @@ def test_what_goes_on_is_told_at_a_stop_and_again_when_it_has_grown() -> None:
 
     def scans(minutes: range) -> list[Finding]:
         for block in [campus()[minute] for minute in minutes]:
-            detectors.take(block, facts(block), np.full(len(block), 7, np.uint8), no_queries(block))
+            known = facts(block)
+            detectors.take(block, known, detectors.classify(known, block), no_queries(block))
         judged = detectors.so_far(START + minutes.stop * MINUTE)
         return [*judged.findings, *judged.updates]
 
