@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 
 from detectors.findings import Finding, Origin
 from detectors.forest.scorers import Scorer
+from detectors.hour_rows import HOUR_NS, rare_opens, rows_of_hours
 from detectors.parts import Parts, under, within
 from detectors.rules.anomalous_host import ForestSigns, findings
 from detectors.rules.episodes import Due, Episodes
 from detectors.rules.patterns.pattern import Pattern, Watch
-from detectors.rules.patterns.watches import OF_DNS_ROWS, OF_HOST_ROWS, OF_NX_ROWS, OF_OPEN_ROWS
+from detectors.rules.patterns.watches import (
+    OF_DNS_ROWS,
+    OF_HOST_ROWS,
+    OF_HOUR_ROWS,
+    OF_NX_ROWS,
+    OF_OPEN_ROWS,
+    OF_RARE_OPENS,
+)
 from detectors.rules.signal import Signal
-from detectors.window_features import WINDOW, summarise
+from detectors.window_features import MINUTE_NS, WINDOW, summarise
 from detectors.windows import HostWindows
 
 
@@ -49,6 +57,8 @@ class HostTrack:
             "dns": _Lane(OF_DNS_ROWS, max_open_rows),
             "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
+            "host-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, rows_of_hours),
+            "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens),
         }
 
     def add(self, lane: str, rows: NDArray[np.void]) -> None:
@@ -58,14 +68,14 @@ class HostTrack:
 
     def advance(self, before_ns: int) -> Judged:
         """Close the minutes that end by `before_ns`; what is decided by now."""
-        windows = self._close({name: lane.windows.close(before_ns) for name, lane in self.lanes.items()})
+        windows = self._close(lambda lane: lane.windows.close(before_ns))
         if self._scorer.holds:
             return Judged(windows)
         return self._judged(windows, self._episodes.due(before_ns))
 
     def finish(self) -> Judged:
         """Close everything; what is left."""
-        early = self._close({name: lane.windows.finish() for name, lane in self.lanes.items()})
+        early = self._close(lambda lane: lane.windows.finish())
         late = self._scorer.finish()
         self._episodes.add(self._held + self._forest_signs.take(late))
         return self._judged(np.concatenate([early, late]), self._episodes.finish())
@@ -105,11 +115,13 @@ class HostTrack:
         return parts
 
     def restore(self, parts: Parts) -> None:
-        """Take a state back; into a track that has seen nothing. A pattern it lacks starts anew."""
+        """Take a state back; into a track that has seen nothing. A lane or pattern it lacks starts anew."""
         self._forest_signs.restore(within("signs", parts))
         self._episodes.restore(within("episodes", parts))
         for name, lane in self.lanes.items():
-            lane.windows.restore(within(f"{name}/windows", parts))
+            windows = within(f"{name}/windows", parts)
+            if windows:
+                lane.windows.restore(windows)
             for watch in lane.watches:
                 own = within(f"{name}/{watch.name}", parts)
                 if own:
@@ -123,18 +135,22 @@ class HostTrack:
         """Take back what the scorer had learned."""
         self._scorer.restore(parts)
 
-    def _close(self, closed: dict[str, NDArray[np.void] | None]) -> NDArray[np.void]:
-        """Judge the rows of closed minutes; the windows that the scorer lets go."""
+    def _close(self, close: Callable[[_Lane], NDArray[np.void] | None]) -> NDArray[np.void]:
+        """Judge the rows of closed minutes, then hours; the windows that the scorer lets go."""
         windows = np.zeros(0, WINDOW)
         signals: list[Signal] = []
-        for name, rows in closed.items():
+        for name, lane in self.lanes.items():
+            rows = close(lane)
             if rows is None or len(rows) == 0:
                 continue
             if name == "host":
                 windows = self._scorer.take(summarise(rows))
                 signals.extend(self._forest_signs.take(windows))
-            for watch in self.lanes[name].watches:
-                signals.extend(watch.take(rows))
+            if name in _HOURS_OF:
+                self.lanes[_HOURS_OF[name]].windows.add(rows)
+            shaped = lane.shape(rows)
+            for watch in lane.watches if len(shaped) else ():
+                signals.extend(watch.take(shaped))
         if self._scorer.holds:
             self._held.extend(signals)
         else:
@@ -142,9 +158,23 @@ class HostTrack:
         return windows
 
 
-class _Lane:
-    """One kind of row: the minutes that are open, and the patterns that read it."""
+#: Closed minutes of a lane make the hours of another, which stands behind it.
+_HOURS_OF = {"host": "host-hours", "open": "open-hours"}
 
-    def __init__(self, patterns: Sequence[Pattern], max_rows: int) -> None:
-        self.windows = HostWindows(max_rows)
+
+class _Lane:
+    """One kind of row: what is open of it, and the patterns that read it.
+
+    `shape` makes of the closed rows those that the patterns read.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        max_rows: int,
+        unit_ns: int = MINUTE_NS,
+        shape: Callable[[NDArray[np.void]], NDArray[np.void]] = lambda rows: rows,
+    ) -> None:
+        self.windows = HostWindows(max_rows, unit_ns)
         self.watches = [Watch(pattern, max_rows) for pattern in patterns]
+        self.shape = shape

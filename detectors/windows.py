@@ -1,4 +1,4 @@
-"""Host-minutes in event time: rows wait until their minute is over, then leave together."""
+"""Host-minutes in event time: rows wait until their minute (or hour) is over, then leave together."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from detectors.window_features import MINUTE_NS
 class HostWindows:
     """Holds the rows of the minutes that are still open. Empty stretches cost nothing."""
 
-    def __init__(self, max_open_rows: int) -> None:
-        """Keep no more than `max_open_rows`, at up to 128 bytes each; what is more is shed and counted."""
+    def __init__(self, max_open_rows: int, unit_ns: int = MINUTE_NS) -> None:
+        """Keep no more than `max_open_rows`, at up to 128 bytes each; what is more is shed and counted.
+
+        unit_ns: what closes together, a minute or a multiple of it.
+        """
         self._max_open_rows = max_open_rows
+        self._unit_ns = unit_ns
         self._chunks: list[_Chunk] = []
         self._rows = 0
         self._closed_before_ns = np.iinfo(np.int64).min
@@ -38,7 +42,7 @@ class HostWindows:
 
     def close(self, before_ns: int) -> NDArray[np.void] | None:
         """The rows of all minutes that end at or before `before_ns`; None when there are none."""
-        edge_ns = max(before_ns - before_ns % MINUTE_NS, self._closed_before_ns)
+        edge_ns = max(before_ns - before_ns % self._unit_ns, self._closed_before_ns)
         self._closed_before_ns = edge_ns
         due: list[NDArray[np.void]] = []
         chunks, self._chunks = self._chunks, []
@@ -58,7 +62,7 @@ class HostWindows:
 
     def finish(self) -> NDArray[np.void] | None:
         """The rows of all minutes that are still open."""
-        return self.close(max((chunk.last_ns for chunk in self._chunks), default=0) + MINUTE_NS)
+        return self.close(max((chunk.last_ns for chunk in self._chunks), default=0) + self._unit_ns)
 
     def state(self) -> Parts:
         """The open rows, and what was closed and counted."""

@@ -52,4 +52,4 @@ def _judge(span: Span) -> list[Signal]:
     ]
 
 
-AMPLIFICATION = Pattern("flood", 1, _select, _judge)
+AMPLIFICATION = Pattern("flood", 1, _select, _judge, "amplified")

@@ -19,19 +19,23 @@ MAX_PEERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`select` keeps the rows that matter; `judge` sees those of `span_minutes`, grouped as it likes.
+    """`select` keeps the rows that matter; `judge` sees those of a span, grouped as it likes.
 
-    `judge` gets a Span: every selected row once for each span it lies in.
+    `judge` gets a Span: every selected row once for each span it lies in. A span is `span` units of
+    `unit_ns` long, and the rows' `window_start_ns` is that of their unit. `form` tells forms of one
+    pattern apart.
     """
 
     name: str
-    span_minutes: int
+    span: int
     select: Callable[[NDArray[np.void]], NDArray[np.bool_]]
     judge: Callable[[Span], list[Signal]]
+    form: str = ""
+    unit_ns: int = MINUTE_NS
 
 
 class Span:
-    """Selected rows, each with the minute in which its span ends, and ways to group and count them."""
+    """Selected rows, each with the last minute of its span, and ways to group and count them."""
 
     def __init__(self, pattern: str, rows: NDArray[np.void], end_ns: NDArray[np.int64]) -> None:
         self.pattern = pattern
@@ -127,7 +131,7 @@ class Watch:
     """One pattern over time: remembers the selected rows of the last minutes, a bounded number."""
 
     def __init__(self, pattern: Pattern, max_rows: int) -> None:
-        self.name = pattern.name
+        self.name = f"{pattern.name} {pattern.form}".strip()  # no other watch has it
         self._pattern = pattern
         self._max_rows = max_rows
         self._recent: NDArray[np.void] | None = None
@@ -140,7 +144,7 @@ class Watch:
             return []
         ends = np.unique(new["window_start_ns"])
         recent = new if self._recent is None else np.concatenate([self._recent, new])
-        reach = (self._pattern.span_minutes - 1) * MINUTE_NS
+        reach = (self._pattern.span - 1) * self._pattern.unit_ns
         recent = recent[recent["window_start_ns"] >= int(ends[0]) - reach]
         signals = self._pattern.judge(self._span(recent, ends)) if len(recent) else []
         kept = recent[recent["window_start_ns"] > int(ends[-1]) - reach]
@@ -161,9 +165,10 @@ class Watch:
     def _span(self, rows: NDArray[np.void], ends: NDArray[np.int64]) -> Span:
         """Every row once for each span that it lies in and that ends in one of `ends`."""
         at, end_ns = [], []
-        for later in range(self._pattern.span_minutes):
-            end = rows["window_start_ns"] + later * MINUTE_NS
+        unit_ns = self._pattern.unit_ns
+        for later in range(self._pattern.span):
+            end = rows["window_start_ns"] + later * unit_ns
             inside = np.flatnonzero(np.isin(end, ends))
             at.append(inside)
-            end_ns.append(end[inside])
+            end_ns.append(end[inside] + unit_ns - MINUTE_NS)
         return Span(self._pattern.name, rows[np.concatenate(at)], np.concatenate(end_ns))

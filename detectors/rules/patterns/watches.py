@@ -15,6 +15,10 @@ from detectors.rules.patterns.lateral_movement import LATERAL_MOVEMENT
 from detectors.rules.patterns.pattern import Pattern
 from detectors.rules.patterns.scan_horizontal import SCAN_HORIZONTAL
 from detectors.rules.patterns.scan_vertical import SCAN_VERTICAL
+from detectors.rules.patterns.slow_beacon import SLOW_BEACON
+from detectors.rules.patterns.slow_brute_force import SLOW_BRUTE_FORCE
+from detectors.rules.patterns.slow_exfiltration import SLOW_EXFILTRATION
+from detectors.rules.patterns.slow_scan import SLOW_SCAN_HORIZONTAL, SLOW_SCAN_VERTICAL
 from detectors.rules.patterns.web_login import WEB_LOGIN
 from detectors.rules.patterns.worm import WORM
 
@@ -34,6 +38,15 @@ OF_HOST_ROWS: tuple[Pattern, ...] = (
 OF_DNS_ROWS: tuple[Pattern, ...] = (DNS_TUNNEL,)
 OF_NX_ROWS: tuple[Pattern, ...] = (DGA,)
 OF_OPEN_ROWS: tuple[Pattern, ...] = (BEACON,)
+
+#: Slow forms, over hours (hour_rows.py).
+OF_HOUR_ROWS: tuple[Pattern, ...] = (
+    SLOW_BRUTE_FORCE,
+    SLOW_EXFILTRATION,
+    SLOW_SCAN_HORIZONTAL,
+    SLOW_SCAN_VERTICAL,
+)
+OF_RARE_OPENS: tuple[Pattern, ...] = (SLOW_BEACON,)
 
 #: Some patterns have several forms, each watched by itself.
 PATTERN_NAMES = tuple(

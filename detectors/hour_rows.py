@@ -1,0 +1,127 @@
+"""Hours made of closed minutes: what a host did with one peer's port in an hour, for slow patterns.
+
+Only what a slow pattern may ask for is kept, so that a campus's hour stays small: what failed, what
+was sent out in quantity, and logins; and when a host opened connections that few others open.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.grouping import address_ids, count, distinct, share, total
+from detectors.host_rows import AS_CLIENT
+from detectors.open_rows import OPEN_ROW
+from detectors.rules.patterns.brute_force import LOGIN_PORTS, MOST_BYTES
+from wire.flows.records import TCP, UDP
+
+HOUR_NS = 3_600_000_000_000
+LEAST_BYTES_SENT = 1 << 20
+#: A beacon's opens in an hour: fewer than three show no rhythm, more are for the five-minute form.
+LEAST_OPENS, MOST_OPENS = 3, 60
+#: A place that more hosts than this call in an hour is no one's own.
+MOST_HOSTS = 2
+_FIN, _RST = 0x01, 0x04
+
+HOUR_ROW = np.dtype(
+    [
+        ("window_start_ns", "i8"),  # the hour, aligned to the epoch
+        ("flow", "i8"),  # 0
+        ("host_hi", "u8"),
+        ("host_lo", "u8"),
+        ("peer_hi", "u8"),
+        ("peer_lo", "u8"),
+        ("bytes_out", "i8"),
+        ("bytes_in", "i8"),
+        ("opened", "i4"),
+        ("failed", "i4"),
+        ("failed_of_port", "f4"),  # share of the peers tried on this port in this hour that failed
+        ("failed_of_peer", "f4"),  # share of the ports tried on this peer in this hour that failed
+        ("short_sessions", "i4"),  # opened, established and ended within a minute, few bytes
+        ("server_port", "u2"),
+        ("protocol", "u1"),
+        ("peer_internal", "u1"),
+        ("category", "u1"),  # of the row with the most bytes sent
+        ("named", "u1"),
+    ]
+)
+
+
+def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """HOUR_ROWs of HOST_ROWs (of any number of hours), those that a slow pattern may ask for."""
+    ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
+    rows = rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))]
+    if len(rows) == 0:
+        return np.zeros(0, HOUR_ROW)
+    hour = rows["window_start_ns"] // HOUR_NS
+    port = rows["server_port"].astype(np.int64) * 256 + rows["protocol"]
+    group, first = _groups(rows, hour, port)
+    groups = len(first)
+    made = np.zeros(groups, HOUR_ROW)
+    made["window_start_ns"] = hour[first] * HOUR_NS
+    for name in ("host_hi", "host_lo", "peer_hi", "peer_lo", "server_port", "protocol", "peer_internal"):
+        made[name] = rows[name][first]
+    for name in ("bytes_out", "bytes_in"):
+        made[name] = total(group, rows[name], groups)
+    ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0
+    small = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
+    short = (rows["opened"] == 1) & (rows["established"] == 1) & ended & small
+    made["opened"] = count(group[rows["opened"] == 1], groups)
+    made["failed"] = count(group[rows["failed"] == 1], groups)
+    made["short_sessions"] = count(group[short], groups)
+    most = np.lexsort((rows["bytes_out"], group))
+    last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
+    for name in ("category", "named"):
+        made[name] = rows[name][most[last]]
+    made["failed_of_port"] = _failed_share(made, "server_port", "protocol")
+    made["failed_of_peer"] = _failed_share(made, "peer_hi", "peer_lo")
+    login = np.isin(made["server_port"], LOGIN_PORTS) & (made["short_sessions"] > 0)
+    return made[(made["failed"] > 0) | (made["bytes_out"] >= LEAST_BYTES_SENT) | login]
+
+
+def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
+    """Of an hour's OPEN_ROWs those that may be a slow beacon's, stamped with their hour.
+
+    A place (address and port) that at most two hosts opened, three to sixty times a host.
+    """
+    if len(opens) == 0:
+        return np.zeros(0, OPEN_ROW)
+    stamped = opens.copy()
+    stamped["window_start_ns"] -= stamped["window_start_ns"] % HOUR_NS
+    port = stamped["server_port"].astype(np.int64)
+    hour = stamped["window_start_ns"] // HOUR_NS
+    group, first = _groups(stamped, hour, port)
+    often = count(group, len(first))
+    peer, _ = address_ids(stamped["peer_hi"], stamped["peer_lo"])
+    host, _ = address_ids(stamped["host_hi"], stamped["host_lo"])
+    _, place = np.unique(np.stack([hour, peer, port]), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    hosts = distinct(place, host, int(place.max()) + 1)
+    rare = (hosts[place] <= MOST_HOSTS) & (often[group] >= LEAST_OPENS) & (often[group] <= MOST_OPENS)
+    return stamped[rare]
+
+
+def _failed_share(made: NDArray[np.void], *names: str) -> NDArray[np.float64]:
+    """Of the tried rows of one hour and host with the same fields, the share that failed."""
+    hour = made["window_start_ns"] // HOUR_NS
+    host, _ = address_ids(made["host_hi"], made["host_lo"])
+    keys = np.stack([hour, host, *(made[name].astype(np.int64) for name in names)])
+    _, group = np.unique(keys, axis=1, return_inverse=True)
+    group = group.reshape(-1).astype(np.int64)
+    groups = int(group.max()) + 1
+    tried, failed = made["opened"] > 0, made["failed"] > 0
+    return share(count(group[failed], groups), count(group[tried | failed], groups))[group]
+
+
+def _groups(
+    rows: NDArray[np.void], hour: NDArray[np.int64], port: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the distinct (hour, host, peer, port); each row's number, and a row of each number."""
+    host, _ = address_ids(rows["host_hi"], rows["host_lo"])
+    peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
+    _, group = np.unique(hour, return_inverse=True)
+    for key in (host, peer, port):
+        _, group = np.unique(group.reshape(-1) * (np.int64(key.max()) + 1) + key, return_inverse=True)
+    group = group.reshape(-1).astype(np.int64)
+    _, first = np.unique(group, return_index=True)
+    return group, first.astype(np.int64)

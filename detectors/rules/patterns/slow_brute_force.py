@@ -1,0 +1,40 @@
+"""Slow password guessing: a few tries a minute, for hours.
+
+Formula, over six hours: at least 60 short sessions of one host with one peer's login port, each
+opened, established and ended within a minute with at most 32 KiB. Scheduled copies over SSH look
+the same when they come every few minutes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.hour_rows import HOUR_NS
+from detectors.rules.patterns.brute_force import LOGIN_PORTS
+from detectors.rules.patterns.pattern import Pattern, Span
+from detectors.rules.signal import Signal, confidence
+
+LEAST_SESSIONS = 60
+_HOURS = 6
+
+
+def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.asarray(np.isin(rows["server_port"], LOGIN_PORTS) & (rows["short_sessions"] > 0))
+
+
+def _judge(span: Span) -> list[Signal]:
+    groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
+    sessions = groups.total("short_sessions")
+    port = groups.value("server_port").astype(np.int64)
+    return [
+        span.signal(
+            groups.rows_of(at),
+            confidence(float(sessions[at]), LEAST_SESSIONS),
+            {"port": float(port[at]), "connections": sessions[at]},
+        )
+        for at in groups.strongest(sessions >= LEAST_SESSIONS, sessions)
+    ]
+
+
+SLOW_BRUTE_FORCE = Pattern("brute-force", _HOURS, _select, _judge, "slow", HOUR_NS)

@@ -1,0 +1,59 @@
+"""Slow scans: too slow for five minutes, plain over six hours.
+
+Formulas, over six hours: at least 60 distinct peers failed on one port (`scan-horizontal`), or at
+least 40 ports of one peer (`scan-vertical`), counting the hours in which at least four fifths of
+those tried failed. A host that works meets failures, but of a few peers again and again, or on many
+ports (peer-to-peer).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.hour_rows import HOUR_NS
+from detectors.rules.patterns.pattern import Pattern, Span
+from detectors.rules.signal import Signal, confidence
+
+LEAST_PEERS = 60
+LEAST_PORTS = 40
+LEAST_SHARE = 0.8
+_HOURS = 6
+
+
+def _select_horizontal(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.asarray((rows["failed"] > 0) & (rows["failed_of_port"] >= LEAST_SHARE))
+
+
+def _judge_horizontal(span: Span) -> list[Signal]:
+    rows = span.rows
+    groups = span.group(rows["server_port"].astype(np.int64) * 256 + rows["protocol"])
+    failed = groups.distinct(span.peer)
+    port = groups.value("server_port").astype(np.int64)
+    return [
+        span.signal(
+            groups.rows_of(at),
+            confidence(failed[at], LEAST_PEERS),
+            {"port": float(port[at]), "peers_failed": failed[at]},
+        )
+        for at in groups.strongest(failed >= LEAST_PEERS, failed)
+    ]
+
+
+def _select_vertical(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.asarray((rows["failed"] > 0) & (rows["failed_of_peer"] >= LEAST_SHARE))
+
+
+def _judge_vertical(span: Span) -> list[Signal]:
+    groups = span.group(span.peer)
+    failed = groups.distinct(span.rows["server_port"].astype(np.int64))
+    return [
+        span.signal(groups.rows_of(at), confidence(failed[at], LEAST_PORTS), {"ports_failed": failed[at]})
+        for at in groups.strongest(failed >= LEAST_PORTS, failed)
+    ]
+
+
+SLOW_SCAN_HORIZONTAL = Pattern(
+    "scan-horizontal", _HOURS, _select_horizontal, _judge_horizontal, "slow", HOUR_NS
+)
+SLOW_SCAN_VERTICAL = Pattern("scan-vertical", _HOURS, _select_vertical, _judge_vertical, "slow", HOUR_NS)

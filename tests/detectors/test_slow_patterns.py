@@ -1,0 +1,136 @@
+"""Slow forms of patterns: what fires over hours, and near misses that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detectors.campus_networks import DEFAULT_NETWORKS
+from detectors.host_rows import rows_of_hosts
+from detectors.hour_rows import HOUR_NS, rare_opens, rows_of_hours
+from detectors.networks import Networks
+from detectors.open_rows import rows_of_opens
+from detectors.rules.patterns.pattern import Watch
+from detectors.rules.patterns.watches import OF_HOUR_ROWS, OF_RARE_OPENS
+from tests.detectors.made_deltas import SILENT, START, deltas, pair, verdicts
+from wire.flows.records import TCP
+from wire.names.events import EVENT, EVENT_OPEN
+
+CAMPUS = Networks(DEFAULT_NETWORKS)
+Flow = dict[str, Any]
+HOUR_START = START - START % HOUR_NS + HOUR_NS
+
+
+def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[str, int]]:
+    """(pattern, last byte of the host) over some hours; the flows of a minute by its number."""
+    watches = [Watch(pattern, 100_000) for pattern in OF_HOUR_ROWS]
+    found = set()
+    for hour in range(hours):
+        told = [
+            {"minute": 60 * hour + minute, "flow": 10_000 * hour + 100 * minute + at, **flow}
+            for minute in range(60)
+            for at, flow in enumerate(flows_of_minute(60 * hour + minute))
+        ]
+        if not told:
+            continue
+        made = deltas(*told)
+        made["window_start_ns"] += HOUR_START - START
+        rows = rows_of_hours(rows_of_hosts(made, verdicts(made), CAMPUS))
+        for watch in watches:
+            found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
+    return found
+
+
+def every(minutes: int, flow: Callable[[int], Flow]) -> Callable[[int], list[Flow]]:
+    return lambda minute: [flow(minute // minutes)] if minute % minutes == 0 else []
+
+
+SSH: Flow = {
+    "server": "10.0.0.9", "server_port": 22, "flags_c2s": 0x1B, "flags_s2c": 0x1B, "bytes_s2c": 3000,
+}  # fmt: skip
+
+
+def neighbour(at: int) -> str:
+    return f"10.9.{at // 200}.{at % 200}"
+
+
+def sent(kib: int, back_kib: int = 20, to: str = "9.8.7.6") -> Flow:
+    return {"server": to, "bytes_c2s": kib << 10, "bytes_s2c": back_kib << 10}
+
+
+FIRE: dict[str, Callable[[int], list[Flow]]] = {
+    "scan-horizontal": every(1, lambda at: {"server": neighbour(at), "server_port": 445, **SILENT}),
+    "scan-vertical": every(5, lambda at: {"server": "10.9.0.1", "server_port": 1000 + at, **SILENT}),
+    "exfiltration": every(10, lambda at: sent(1200)),
+    "brute-force": every(3, lambda at: SSH),
+}
+SILENT_CASES: dict[str, Callable[[int], list[Flow]]] = {
+    "a dead printer": every(1, lambda at: {"server": "10.9.0.1", "server_port": 9100, **SILENT}),
+    "peer-to-peer": every(
+        1, lambda at: {"server": f"9.9.0.{at % 200}", "server_port": 20_000 + at, **SILENT}
+    ),
+    "contacts that mostly answer": every(
+        1, lambda at: {"server": neighbour(at), "server_port": 443, **(SILENT if at % 2 else {})}
+    ),
+    "a few files": every(60, lambda at: sent(2048)),
+    "downloads": every(10, lambda at: sent(2048, 40_960)),
+    "a backup server inside": every(10, lambda at: sent(20_480, to="10.0.0.8")),
+    "an hourly copy": every(60, lambda at: SSH),
+}
+
+
+@pytest.mark.parametrize("case", FIRE)
+def test_fires(case: str) -> None:
+    assert seen(8, FIRE[case]) == {(case, 1)}
+
+
+@pytest.mark.parametrize("case", SILENT_CASES)
+def test_stays_silent(case: str) -> None:
+    assert seen(12, SILENT_CASES[case]) == set()
+
+
+def test_a_store_that_many_send_to_is_no_exfiltration() -> None:
+    def many(minute: int) -> list[Flow]:
+        if minute % 10:
+            return []
+        return [{"client": f"10.0.0.{h}", **sent(3072)} for h in range(1, 6)]
+
+    assert seen(8, many) == set()
+
+
+def beacons(times_seconds: NDArray[np.float64], hosts: int = 1) -> int:
+    """Signs of a slow beacon when each of some hosts opens one place at these times."""
+    watch = Watch(OF_RARE_OPENS[0], 100_000)
+    signs = 0
+    for hour in range(int(times_seconds.max() // 3600) + 1):
+        times = times_seconds[(times_seconds >= 3600 * hour) & (times_seconds < 3600 * (hour + 1))]
+        events = np.zeros(len(times) * hosts, EVENT)
+        events["kind"], events["protocol"], events["server_port"] = EVENT_OPEN, TCP, 443
+        events["timestamp_ns"] = np.tile(HOUR_START + (times * 1e9).astype(np.int64), hosts)
+        events["client_lo"] = pair("10.0.0.1")[1] + np.repeat(np.arange(hosts), len(times)).astype(np.uint64)
+        events["server_lo"] = pair("1.2.3.4")[1]
+        rows = rare_opens(rows_of_opens(events))
+        if len(rows):
+            signs += len(watch.take(rows))
+    return signs
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_beacon_every_ten_minutes_with_jitter_fires(seed: int) -> None:
+    jitter = np.random.default_rng(seed).uniform(-0.3, 0.3, 48)
+    assert beacons(600 * np.arange(1, 49) + 600 * jitter) > 0
+
+
+def test_what_many_hosts_call_regularly_is_no_beacon() -> None:
+    assert beacons(600.0 * np.arange(48), hosts=3) == 0
+
+
+def test_random_calls_are_seldom_a_beacon() -> None:
+    fired = 0
+    for seed in range(60):
+        fired += beacons(np.cumsum(np.random.default_rng(seed).exponential(600, 40))) > 0
+    assert fired <= 3
