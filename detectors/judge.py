@@ -58,7 +58,13 @@ class Detectors:
         register = load_register(settings.registers, self.catalogue, settings.schools)
         origin = Origin(settings.campus, settings.sensor, settings.key)
         self._policy = Policy(
-            self.catalogue, register, settings.rules, settings.timezone, self._networks, origin
+            self.catalogue,
+            register,
+            settings.rules,
+            settings.timezone,
+            self._networks,
+            origin,
+            lambda name: strings[name].decode("ascii", "replace"),
         )
         self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows)
 

@@ -17,6 +17,7 @@ from detectors.rules.rule import DayCase, Knowledge, WindowCase
 from detectors.rules.settings import RuleSettings
 from detectors.use.calendar import Calendar
 from detectors.use.day import Day, apps_of
+from detectors.use.leaks import Leaks, NameOf
 from detectors.use.link_rows import WINDOW_MINUTES
 from detectors.use.sessions import device_uses
 from detectors.use.use_book import UseBook
@@ -49,7 +50,9 @@ class Policy:
         timezone: str,
         networks: Networks,
         origin: Origin,
+        name_of: NameOf,
     ) -> None:
+        """`name_of` gives the text of a name's id in FACTS."""
         self._known = Knowledge(
             catalogue, register, settings, Calendar(settings.calendar, timezone), origin
         )
@@ -58,6 +61,7 @@ class Policy:
         self._links = LinkBook(len(catalogue.ids))
         self._past = Past()
         self._weaknesses = Weaknesses()
+        self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
         self._chosen = self._services_of_interest()
 
@@ -88,6 +92,7 @@ class Policy:
         self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
     ) -> None:
         """Take FLOW_ROWs with the FACTS and service of each."""
+        self._leaks.add(rows, facts, service)
         at = np.flatnonzero(self._chosen[service])
         if len(at):
             self._links.add(rows[at], facts[at], service[at])
@@ -140,7 +145,7 @@ class Policy:
 
     def _next_day_end(self) -> int | None:
         """The minute at which the earliest open day is over."""
-        held = (*self._uses.windows, *self._weaknesses.windows)
+        held = (*self._uses.windows, *self._weaknesses.windows, *self._leaks.windows)
         if not held:
             return None
         calendar = self._known.calendar
@@ -172,6 +177,7 @@ class Policy:
             is_school_day=calendar.is_school_day(date),
             apps=apps_of(device_uses(rows, calendar.curfew_minutes(date), settings.active)),
             weaknesses=self._weaknesses.close(end // WINDOW_MINUTES),
+            leaks=self._leaks.close(end // WINDOW_MINUTES),
             embeddings=tuple(embeddings()),
         )
         case = DayCase(day, self._known)

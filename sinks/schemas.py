@@ -23,6 +23,7 @@ from wire.flows.one_way import TCP_SEEN
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
+from wire.names.identifiers import IDENTIFIER_KINDS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COUNT = {"type": "integer", "minimum": 0}
@@ -162,6 +163,7 @@ def _summary() -> dict[str, Any]:
         "windows": _counts(PHASES),
         "hosts_are_clients": {"type": "boolean", "description": "no address lay in the campus networks"},
         "findings": _counts(RULES),
+        "cleartext_identifiers": _counts(IDENTIFIER_KINDS),
         "silent": {**_counts(RULES), "description": "times that a rule kept silent for want of a list"},
         "patterns": _counts(tuple(PATTERNS)),
         "seconds": {"type": "number", "minimum": 0, "description": "real time taken"},

@@ -93,6 +93,7 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "windows": tally.by_phase(),
         "hosts_are_clients": account.hosts_are_clients,
         "findings": dict(tally.rules),
+        "cleartext_identifiers": tally.by_identifier(),
         "silent": {rule: account.silent.get(rule, 0) for rule in tally.rules},
         "patterns": dict(tally.patterns),
         "seconds": round(account.seconds, 3),

@@ -16,6 +16,7 @@ from sinks.metrics.definitions import RULES, VISIBILITY
 from wire.flows.one_way import TCP_SEEN, one_way_share, tcp_seen
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
 from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
+from wire.names.identifiers import IDENTIFIER_KINDS
 
 #: The arrays that a state keeps.
 _TOTALS = (
@@ -43,6 +44,7 @@ class Tally:
         self._service_bytes = np.zeros(len(services) + 1, np.int64)
         self._service_category = np.zeros(len(services), np.int64)
         self._phase = np.zeros(len(PHASES), np.int64)
+        self._identifiers = np.zeros(len(IDENTIFIER_KINDS), np.int64)
         self.rows = 0
         self.rules = dict.fromkeys(RULES, 0)
         self.patterns = dict.fromkeys(PATTERNS, 0)
@@ -80,6 +82,10 @@ class Tally:
         _add(self._ech, ech)
         _add(self._category, category)
         _add(self._service, service + 1)
+        personal = facts["personal"]
+        if personal.any():
+            for at in range(len(IDENTIFIER_KINDS)):
+                self._identifiers[at] += np.count_nonzero(personal & (1 << at))
         state = np.where(source != SOURCE_NONE, _NAMED, np.where(ech == ECH_OUTER, _ECH_HIDDEN, _UNNAMED))
         _add(self._visibility, state[(protocol == TCP) | (protocol == UDP)])
         self._service_category[service[service >= 0]] = category[service >= 0]
@@ -175,6 +181,10 @@ class Tally:
     def service_bytes(self) -> dict[str, int]:
         """Bytes on the wire, by service; zeros too."""
         return _named(self._services, self._service_bytes[1:])
+
+    def by_identifier(self) -> dict[str, int]:
+        """Flows of cleartext HTTP that ended, by the kinds of personal identifiers in them."""
+        return _named(IDENTIFIER_KINDS, self._identifiers)
 
     def by_phase(self) -> dict[str, int]:
         """Windows, by what became of them."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.use.rsa_ciphers import RSA_KEY_EXCHANGE
 from wire.flows.records import TCP
+from wire.names.certificate_check import MATCH_NO
 from wire.names.facts import TLS_CLIENT_HELLO, TLS_SERVER_HELLO
 
 WINDOW_MINUTES = 15
@@ -23,8 +24,10 @@ RTT_BINS = 128
 _BINS_AN_OCTAVE, _FIRST_RTT_MS = 8, 0.125
 #: Ways in which a connection is weak: RFC 8996 ends TLS 1.0 and 1.1; RSA key exchange has no forward
 #: secrecy and RFC 9325 section 4.1 bids not to negotiate it.
-WEAKNESSES = ("obsolete-version", "rsa-key-exchange")
+#: Certificates are seen up to TLS 1.2.
+WEAKNESSES = ("obsolete-version", "rsa-key-exchange", "expired-certificate", "mismatched-certificate")
 _TLS_1_2 = 0x0303
+_SECOND_NS = 1_000_000_000
 
 LINK = np.dtype(
     [
@@ -54,17 +57,22 @@ def add_links(
     np.add.at(links["flows"], at[whole], 1)
     np.add.at(links["failed"], at[whole & _failed(rows, facts)], 1)
     ended = rows["checkpoint"] == 0
-    _add_weak(links, facts[ended], at[ended])
+    _add_weak(links, rows[ended], facts[ended], at[ended])
 
 
-def _add_weak(links: NDArray[np.void], facts: NDArray[np.void], at: NDArray[np.int64]) -> None:
+def _add_weak(
+    links: NDArray[np.void], rows: NDArray[np.void], facts: NDArray[np.void], at: NDArray[np.int64]
+) -> None:
     """Count connections that have negotiated TLS, and those that did it weakly."""
     seen = (facts["tls"] & TLS_SERVER_HELLO) != 0
-    facts, at = facts[seen], at[seen]
+    facts, at, seconds = facts[seen], at[seen], rows["flow_start_ns"][seen] // _SECOND_NS
     np.add.at(links["secured"], at, 1)
     obsolete = (facts["tls_version"] > 0) & (facts["tls_version"] < _TLS_1_2)
     by_rsa = np.isin(facts["tls_cipher"], RSA_KEY_EXCHANGE) & (facts["tls_version"] <= _TLS_1_2)
-    for kind, weak in enumerate((obsolete, by_rsa)):
+    expired = (facts["cert_not_after"] > 0) & (
+        (seconds > facts["cert_not_after"]) | (seconds < facts["cert_not_before"])
+    )
+    for kind, weak in enumerate((obsolete, by_rsa, expired, facts["cert_match"] == MATCH_NO)):
         np.add.at(links["weak"], (at[weak], kind), 1)
 
 

@@ -15,6 +15,7 @@ from wire.flows.packet import REJECT_REASONS
 from wire.flows.records import PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.dns_name import DNS_STATUS_NAMES
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
+from wire.names.identifiers import IDENTIFIER_KINDS
 from wire.names.quic import COUNTER_NAMES as QUIC_COUNTER_NAMES
 from wire.names.work import COUNTER_NAMES
 
@@ -143,6 +144,12 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "windows_total", "Host-minutes, by what became of them.", "phase"),
     _metric(HISTOGRAM, "anomaly_score", "Scores of host-minutes; higher is stranger."),
     _metric(COUNTER, "findings_total", "Findings, by rule.", "rule"),
+    _metric(
+        COUNTER,
+        "cleartext_identifier_flows_total",
+        "Flows of cleartext HTTP that ended, by the kinds of personal identifiers in them.",
+        ("kind", IDENTIFIER_KINDS),
+    ),
     _metric(
         COUNTER,
         "rules_silent_total",

@@ -46,6 +46,7 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("service_bytes_total", tally.service_bytes())
     exposition.set_each("windows_total", tally.by_phase())
     exposition.set_each("findings_total", tally.rules)
+    exposition.set_each("cleartext_identifier_flows_total", tally.by_identifier())
     exposition.set_each("rules_silent_total", {name: account.silent.get(name, 0) for name in RULES})
     exposition.set_each("finding_patterns_total", tally.patterns)
     for category, (sent, received) in tally.category_bytes().items():

@@ -19,21 +19,23 @@ from detectors.rules.settings import RuleSettings
 from tests.detectors.made_deltas import pair
 from tests.detectors.rules.cases import complete, knowledge, on_list, rider
 from wire.flows.records import DELTA, FLOW_ROW, TCP
+from wire.names.certificate_check import MATCH_NO, MATCH_YES
 from wire.names.facts import FACTS, TLS_CLIENT_HELLO, TLS_SERVER_HELLO
+from wire.names.identifiers import IDENTIFIER_KINDS
 
 APP = "sample-zuoye"
 MINUTE = 60_000_000_000
 #: 20:00 in Shanghai on Monday, 6 May 2024.
 EVENING = int(datetime(2024, 5, 6, 12, tzinfo=UTC).timestamp()) * 1_000_000_000
+HOUR_AGO = EVENING // 1_000_000_000 - 3_600
 LISTS = [on_list(APP, "audience", "minors"), complete("provider-filing", "sample-xuetang")]
 
 
 def policy(lists: Any = LISTS, **settings: Any) -> tuple[Policy, Any]:
     known = knowledge(lists, **settings)
     networks = Networks(DEFAULT_NETWORKS)
-    made = Policy(
-        known.catalogue, known.register, known.settings, "Asia/Shanghai", networks, known.origin
-    )
+    rules, zone = known.settings, "Asia/Shanghai"
+    made = Policy(known.catalogue, known.register, rules, zone, networks, known.origin, "host-{}".format)
     return made, known
 
 
@@ -171,7 +173,7 @@ def connections(service: int, window: int, count: int, **more: Any) -> tuple[np.
     rows["packets"], rows["payload_bytes"] = 20, 2_000
     facts["tls"], facts["tls_version"] = TLS_CLIENT_HELLO | TLS_SERVER_HELLO, 0x0304
     for name, value in more.items():
-        (facts if name in ("tls", "tls_version", "tls_cipher") else rows)[name] = value
+        (facts if name in (FACTS.names or ()) else rows)[name] = value
     return rows, facts, np.full(count, service, np.int32)
 
 
@@ -193,6 +195,23 @@ def test_an_important_service_that_degrades() -> None:
     assert found[0].evidence["worse"]["rtt_ms"]["usual"] == pytest.approx(22, rel=0.1)
 
 
+def test_identifiers_in_cleartext() -> None:
+    made, known = policy()
+    index = known.catalogue.ids.index(APP)
+    kinds = IDENTIFIER_KINDS.index
+    imei, phone = 1 << kinds("imei"), 1 << kinds("mobile-number")
+    for window, personal, more in (
+        (0, imei, {}), (1, imei | phone, {}), (2, phone, {"checkpoint": 1}), (100, phone, {}), (3, 0, {}),
+    ):  # fmt: skip
+        made.take_rows(*connections(index, window, 2, tls=0, personal=personal, http_host=7, **more))
+    made.take_rows(*connections(-1, 3, 2, personal=phone))
+    found = [each for each in made.finish(False) if each.rule == "cleartext-personal-data"]
+    first, later = found
+    assert first.evidence["kinds"] == {"imei": 4, "mobile-number": 2}
+    assert later.evidence["kinds"] == {"mobile-number": 2}
+    assert first.evidence["hosts"] == {"host-7": {"imei": 4, "mobile-number": 2}}
+
+
 @pytest.mark.parametrize(
     ("more", "weak"),
     [
@@ -201,6 +220,11 @@ def test_an_important_service_that_degrades() -> None:
         ({"tls_version": 0x0302, "tls_cipher": 0x002F}, {"obsolete-version": 5, "rsa-key-exchange": 5}),
         ({"tls_version": 0x0303, "tls_cipher": 0xC02F}, None),
         ({"tls_version": 0x0304, "tls_cipher": 0x1301}, None),
+        ({"cert_not_before": 1, "cert_not_after": HOUR_AGO}, {"expired-certificate": 5}),
+        ({"cert_not_before": 2 * HOUR_AGO, "cert_not_after": 2 * HOUR_AGO + 9}, {"expired-certificate": 5}),
+        ({"cert_not_before": 1, "cert_not_after": 2 * HOUR_AGO}, None),
+        ({"tls_version": 0x0303, "cert_match": MATCH_NO}, {"mismatched-certificate": 5}),
+        ({"tls_version": 0x0303, "cert_match": MATCH_YES}, None),
         ({"tls": TLS_CLIENT_HELLO, "tls_version": 0x0301}, None),  # offered, not negotiated
         ({"tls_version": 0x0301, "checkpoint": 1}, None),  # told when it ends
     ],

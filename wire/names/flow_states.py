@@ -32,6 +32,7 @@ PHASE_DNS = 8
 PHASE_SERVER_TLS = 9
 PHASE_UNKNOWN = 10
 PHASE_DONE = 11
+PHASE_BODY = 13  # of a request, of which the first piece is looked at
 PHASE_QUIC = 12  # UDP: some datagram looked like QUIC
 
 #: Bits of `flags`: what the request being read has said so far.

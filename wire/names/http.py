@@ -6,7 +6,9 @@ no more than one that comes whole, and a cut-off one still gives its Host. Of a 
 - absolute-form: the target's authority is the host, as for the origin server (section 3.2.2);
 - else the first Host field, also when folded over lines (section 5.2), without its port;
 - CONNECT: the target is where the tunnel leads; what follows the headers is read as a new stream;
-- User-Agent: product/version tokens alone, comments and bare words never leave this function.
+- User-Agent: product/version tokens alone, comments and bare words never leave this function;
+- kinds of personal identifiers in the target, the fields but Host, and the first piece of a body that
+  is text (identifiers.py): a bit a kind, never a value.
 
 HTTP/2 with prior knowledge (RFC 9113 section 3.4) is recognised by its preface and not named.
 """
@@ -22,6 +24,7 @@ from wire.names.flow_states import (
     FLAG_CONNECT,
     FLAG_HOST_TAKEN,
     FLAG_LAST_CHUNK,
+    PHASE_BODY,
     PHASE_CHUNKS,
     PHASE_DONE,
     PHASE_HEADERS,
@@ -30,6 +33,7 @@ from wire.names.flow_states import (
     PHASE_UNKNOWN,
 )
 from wire.names.hostnames import absolute_form, authority_host
+from wire.names.identifiers import identifiers
 from wire.names.strings import intern
 from wire.names.work import (
     COUNT_HTTP_MALFORMED,
@@ -153,6 +157,12 @@ def _keep_host(flow, name):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _note_identifiers(flow, work, data, start, end):  # type: ignore[no-untyped-def]
+    """Note the kinds of personal identifiers in data[start:end]."""
+    flow.facts.personal |= np.uint16(identifiers(data, start, end, work.decoded))
+
+
+@kernel
 def _read_request_line(flow, work, strings, data, start, lf):  # type: ignore[no-untyped-def]
     """Take method and target of the request line data[start:lf]."""
     flow.facts.http = HTTP_1
@@ -166,6 +176,7 @@ def _read_request_line(flow, work, strings, data, start, lf):  # type: ignore[no
     target = at
     while at < lf and data[at] != _SPACE:
         at += 1
+    _note_identifiers(flow, work, data, target, at)
     bounds = work.bounds
     if connect:
         flags |= np.uint8(FLAG_CONNECT)
@@ -264,7 +275,9 @@ def _read_field(flow, work, strings, data, start, end):  # type: ignore[no-untyp
             flow.flags = flags | np.uint8(FLAG_HOST_TAKEN)
             authority_host(data, at, stop, work.bounds)
             _keep_host(flow, intern_host_name(work, strings, data, work.bounds[0], work.bounds[1]))
-    elif size == len(_USER_AGENT) and is_word(data, start, colon, _USER_AGENT):
+        return True
+    _note_identifiers(flow, work, data, start, stop)
+    if size == len(_USER_AGENT) and is_word(data, start, colon, _USER_AGENT):
         if flow.facts.user_agent < 0:
             length = write_products(data, at, stop, work.text)
             if length > 0:
@@ -288,10 +301,24 @@ def _end_of_headers(flow, work, after):  # type: ignore[no-untyped-def]
         phase = PHASE_REQUEST_LINE
     elif flags & FLAG_CHUNKED:
         phase = PHASE_CHUNKS
-    else:
-        after += np.int64(flow.body)
+    elif flow.body > 0:
+        phase = PHASE_BODY
     flow.phase[0] = phase
     work.cursor[CURSOR_AT] = after
+    return STEP_AGAIN
+
+
+@kernel
+def _step_body(flow, work, data, at, end):  # type: ignore[no-untyped-def]
+    """Look at the first piece of a body, as it came, and pass over the rest."""
+    body = np.int64(flow.body)
+    if at >= end:
+        work.cursor[CURSOR_NEED] = at + 1
+        return STEP_MORE
+    if _SPACE <= data[at] < 127 or _is_space(data[at]):
+        _note_identifiers(flow, work, data, at, min(np.int64(end), at + body))
+    flow.phase[0] = PHASE_REQUEST_LINE
+    work.cursor[CURSOR_AT] = at + body
     return STEP_AGAIN
 
 
@@ -304,11 +331,13 @@ def _give_up(flow, work):  # type: ignore[no-untyped-def]
 
 @kernel
 def step_request(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
-    """Read one line of requests at data[at], whose phase is REQUEST_LINE, HEADERS or CHUNKS.
+    """Read one line of requests at data[at], whose phase is REQUEST_LINE, HEADERS, BODY or CHUNKS.
 
     Leaves where to go on in work.cursor; returns STEP_AGAIN or STEP_MORE.
     """
     phase = flow.phase[0]
+    if phase == PHASE_BODY:
+        return _step_body(flow, work, data, at, end)
     lf = line_end(data, at, end)
     work.cursor[CURSOR_AT] = at
     work.cursor[CURSOR_NEED] = end + 1

@@ -3,7 +3,8 @@
 The client's hello is read where it lies when it stands in one record (nearly always), else its
 fragments are gathered without the record headers (RFC 8446 section 5.1 lets any message be split
 over records). Of the server: ServerHello with the negotiated version, cipher and ALPN, seen through
-HelloRetryRequest, and up to TLS 1.2 the first certificate's name.
+HelloRetryRequest, and up to TLS 1.2 the first certificate's name,
+dates and whether it covers the name that was asked for.
 
 Encrypted Client Hello. A real outer hello and a GREASE one look alike by design (RFC 9849 section
 6.2), and browsers send GREASE with the true name to every site that has no ECH. So the extension
@@ -23,6 +24,7 @@ import numpy as np
 
 from wire.kernel import kernel
 from wire.names.certificate import find_certificate_name
+from wire.names.certificate_check import check_certificate
 from wire.names.facts import (
     ECH_OFFERED,
     TLS_CLIENT_HELLO,
@@ -255,6 +257,13 @@ def _read_certificate(flow, work, strings, data, at, end):  # type: ignore[no-un
     elif found == 1:
         start, stop = work.bounds[0], work.bounds[1]
         flow.facts.cert_name = intern_host_name(work, strings, data, start, stop)
+    name = np.int64(flow.facts.server_name)
+    first = strings.starts[name] if name >= 0 else np.int64(0)
+    last = strings.starts[name + 1] if name >= 0 else np.int64(0)
+    check_certificate(data, at, at + size, strings.arena, first, last, work.bounds, work.certificate)
+    flow.facts.cert_not_before = work.certificate[0]
+    flow.facts.cert_not_after = work.certificate[1]
+    flow.facts.cert_match = work.certificate[2]
     return np.int64(0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wire.kernel import kernel
 from wire.names.flow_states import (
+    PHASE_BODY,
     PHASE_CHUNKS,
     PHASE_DONE,
     PHASE_HEADERS,
@@ -57,7 +58,7 @@ def walk(flow, side, work, strings, shake, data, at, end):  # type: ignore[no-un
                 result = _step_server_start(flow, work, data, at, end)
         elif phase == PHASE_TLS:
             result = step_client_hello(flow, work, strings, shake, data, at, end)
-        elif phase in (PHASE_REQUEST_LINE, PHASE_HEADERS, PHASE_CHUNKS):
+        elif phase in (PHASE_REQUEST_LINE, PHASE_HEADERS, PHASE_BODY, PHASE_CHUNKS):
             result = step_request(flow, work, strings, data, at, end)
         elif phase == PHASE_TEXT:
             result = step_text(flow, work, strings, data, at, end)

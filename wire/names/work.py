@@ -14,6 +14,7 @@ from wire.names.hostnames import (
     NAME_TOO_LONG,
     write_host_name,
 )
+from wire.names.identifiers import TEXT_MAX_BYTES
 from wire.names.ja3 import JA3_MAX_BYTES
 from wire.names.strings import ABSENT, intern
 
@@ -69,9 +70,11 @@ WORK = np.dtype(
         ("cursor", "i8", (2,)),
         ("bounds", "i8", (4,)),
         ("hello", "i8", (HELLO_FIELDS,)),
+        ("certificate", "i8", (3,)),
         ("name", "u1", (NAME_MAX_BYTES + 3,)),
         # JA3 text with its padding, parameter blob, user agent: one at a time
         ("text", "u1", (JA3_MAX_BYTES + 128,)),
+        ("decoded", "u1", (TEXT_MAX_BYTES,)),
     ]
 )
 

@@ -1,0 +1,71 @@
+"""Personal identifiers in cleartext HTTP: how many connections carried which kind to which host."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.use.day import Leak
+from detectors.use.link_rows import WINDOW_NS
+from wire.names.identifiers import IDENTIFIER_KINDS
+
+#: Hosts told apart in a day; what is more counts under the host "".
+_MAX_HOSTS = 10_000
+
+#: The text of a name's id.
+NameOf = Callable[[int], str]
+
+
+class Leaks:
+    """Counts ended connections until their day is over. No value ever comes here: only kinds do."""
+
+    def __init__(self, name_of: NameOf) -> None:
+        self._name_of = name_of
+        self._windows: dict[int, Counter[tuple[int, str, str]]] = {}
+        self._hosts: set[str] = set()
+
+    @property
+    def windows(self) -> list[int]:
+        """Numbers of the windows that are held."""
+        return list(self._windows)
+
+    def add(self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]) -> None:
+        """Take FLOW_ROWs with the FACTS and service of each."""
+        at = np.flatnonzero(facts["personal"])
+        at = at[(service[at] >= 0) & (rows["checkpoint"][at] == 0)]
+        if len(at) == 0:
+            return
+        columns = (
+            rows["ts_end_ns"][at] // WINDOW_NS,
+            service[at],
+            facts["http_host"][at],
+            facts["personal"][at],
+        )
+        seen, counts = np.unique(
+            np.stack([column.astype(np.int64) for column in columns], axis=1), axis=0, return_counts=True
+        )
+        for (window, index, host, bits), count in zip(seen.tolist(), counts.tolist(), strict=True):
+            name = self._host(host)
+            totals = self._windows.setdefault(window, Counter())
+            for place, kind in enumerate(IDENTIFIER_KINDS):
+                if bits >> place & 1:
+                    totals[index, name, kind] += count
+
+    def close(self, end: int) -> tuple[Leak, ...]:
+        """What windows before `end` held, in order; they leave."""
+        totals: Counter[tuple[int, str, str]] = Counter()
+        for window in [each for each in self._windows if each < end]:
+            totals.update(self._windows.pop(window))
+        if not self._windows:
+            self._hosts.clear()
+        return tuple(Leak(*key, count) for key, count in sorted(totals.items()))
+
+    def _host(self, host: int) -> str:
+        name = self._name_of(host) if host >= 0 else ""
+        if name not in self._hosts and len(self._hosts) >= _MAX_HOSTS:
+            return ""
+        self._hosts.add(name)
+        return name
