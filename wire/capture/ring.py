@@ -101,6 +101,8 @@ class Ring:
         self._most_held = max(plan.blocks // _HELD_SHARE, 1)
         self._statistics = StatisticsReader(self._socket)
         self._looked = 0.0
+        # Compiled code is loaded now, not while the first frames wait.
+        index_ring_block(self.memory, 0, 0, 0, 0, 0, 0, FrameArrays.empty(0))
 
     def __enter__(self) -> Ring:
         return self
