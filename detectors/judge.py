@@ -156,6 +156,7 @@ class Detectors:
             **under("hosts", parts),
             **under("names", self._long_names.state(rows_in(parts, DNS_ROW))),
             **under("domains", self._missing_names.state(rows_in(parts, NX_ROW))),
+            **under("policy", self._policy.state()),
         }
 
     def restore(self, parts: Parts) -> None:
@@ -167,6 +168,7 @@ class Detectors:
             elif value.dtype == NX_ROW:
                 hosts[key] = self._missing_names.again(value, within("domains", parts))
         self._hosts.restore(hosts)
+        self._policy.restore(within("policy", parts))
 
     def learned(self) -> Parts:
         """What the forest has learned and learns from: too much to be kept as often as the rest."""

@@ -11,6 +11,7 @@ from detectors.catalogue.catalogue import Catalogue
 from detectors.embedding.embedding import Embedding
 from detectors.findings import Finding, Origin
 from detectors.networks import Networks
+from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.register.standing import Register
 from detectors.rules.book import DAY_RULES, WINDOW_RULES
 from detectors.rules.rule import DayCase, Knowledge, WindowCase
@@ -106,6 +107,31 @@ class Policy:
     def finish(self, all_clients: bool, embeddings: Embeddings = tuple) -> list[Finding]:
         """The findings of all that is still open."""
         return self._close(np.iinfo(np.int64).max, all_clients, embeddings)
+
+    def state(self) -> Parts:
+        """What a restart needs; services go by their ids, which a new catalogue keeps."""
+        return {
+            "services": of_json(self._known.catalogue.ids),
+            "judged_before": np.array([self._judged_before]),
+            **{key: part for name, book in self._books() for key, part in under(name, book.state()).items()},
+        }
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into a policy that has seen nothing. KeyError: not such a state."""
+        now = {service: at for at, service in enumerate(self._known.catalogue.ids)}
+        places = np.array([now.get(service, -1) for service in json_of(parts["services"])], np.int32)
+        self._judged_before = int(parts["judged_before"][0])
+        for name, book in self._books():
+            book.restore(within(name, parts), places)
+
+    def _books(self) -> tuple[tuple[str, UseBook | LinkBook | Past | Weaknesses | Leaks], ...]:
+        return (
+            ("uses", self._uses),
+            ("links", self._links),
+            ("past", self._past),
+            ("weaknesses", self._weaknesses),
+            ("leaks", self._leaks),
+        )
 
     @property
     def silent(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts, json_of, of_json
 from detectors.use.day import Leak
 from detectors.use.link_rows import WINDOW_NS
 from wire.names.identifiers import IDENTIFIER_KINDS
@@ -53,6 +54,23 @@ class Leaks:
             for place, kind in enumerate(IDENTIFIER_KINDS):
                 if bits >> place & 1:
                     totals[index, name, kind] += count
+
+    def state(self) -> Parts:
+        """What a restart needs."""
+        kept = [
+            (window, *key, count)
+            for window, totals in self._windows.items()
+            for key, count in sorted(totals.items())
+        ]
+        return {"counts": of_json(kept)}
+
+    def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
+        """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        for window, service, host, kind, count in json_of(parts["counts"]):
+            index = int(places[service])
+            if index >= 0:
+                self._hosts.add(host)
+                self._windows.setdefault(window, Counter())[index, host, kind] += count
 
     def close(self, end: int) -> tuple[Leak, ...]:
         """What windows before `end` held, in order; they leave."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts
 from detectors.use.link_rows import WINDOW_MINUTES
 from detectors.use.use_rows import USE, merged
 
@@ -61,6 +62,21 @@ class UseBook:
             return np.zeros(0, USE)
         self._rows -= sum(len(chunk) for chunk in chunks)
         return merged(np.concatenate(chunks))
+
+    def state(self) -> Parts:
+        """What a restart needs."""
+        rows = [self.window(number) for number in sorted(self._windows)]
+        return {
+            "rows": np.concatenate([np.zeros(0, USE), *rows]),
+            "closed_before": np.array([self._closed_before]),
+        }
+
+    def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
+        """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        self._closed_before = int(parts["closed_before"][0])
+        rows = parts["rows"].copy()
+        rows["service"] = places[rows["service"]]
+        self.add(rows[rows["service"] >= 0])
 
     def _keep(self, window: int, rows: NDArray[np.void]) -> None:
         chunks = self._windows.setdefault(window, [])

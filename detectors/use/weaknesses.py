@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts
 from detectors.use.day import Weakness
 from detectors.use.link_rows import WEAKNESSES
+
+_KEPT = np.dtype([("window", "i8"), ("service", "i4"), ("counts", "i8", (len(WEAKNESSES) + 1,))])
 
 
 class Weaknesses:
@@ -27,6 +30,22 @@ class Weaknesses:
             self._windows[window] = {
                 service: np.append(links["weak"][service], links["secured"][service]) for service in seen
             }
+
+    def state(self) -> Parts:
+        """What a restart needs."""
+        kept = [
+            (window, service, counts)
+            for window, services in self._windows.items()
+            for service, counts in services.items()
+        ]
+        return {"counts": np.array(kept, _KEPT)}
+
+    def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
+        """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        for each in parts["counts"]:
+            service = int(places[each["service"]])
+            if service >= 0:
+                self._windows.setdefault(int(each["window"]), {})[service] = each["counts"].copy()
 
     def close(self, end: int) -> dict[int, Weakness]:
         """By service, what windows before `end` held; they leave."""

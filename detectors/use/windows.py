@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts, json_of, of_json
 from detectors.use.day import by_service
 from detectors.use.link_rows import LINK, WINDOW_NS, add_links, median_rtt_ms
 
@@ -47,6 +48,12 @@ class ServiceWindow:
         return self.retransmissions / self.packets if self.packets else None
 
 
+_KEPT_LINK = np.dtype([("window", "i8"), ("service", "i4"), ("link", LINK)])
+_KEPT_WINDOW = np.dtype(
+    [(each.name, "f8" if each.name == "rtt_ms" else "i8") for each in fields(ServiceWindow)]
+)
+
+
 class LinkBook:
     """LINKs of the windows that are open, by window and service."""
 
@@ -82,6 +89,27 @@ class LinkBook:
         """Numbers of the open windows."""
         return list(self._open)
 
+    def state(self) -> Parts:
+        """What a restart needs."""
+        kept = [
+            (number, service, links[service])
+            for number, links in self._open.items()
+            for service in np.flatnonzero(links["packets"]).tolist()
+        ]
+        return {
+            "links": np.array(kept, _KEPT_LINK),
+            "closed_before": np.array([self._closed_before]),
+        }
+
+    def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
+        """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        self._closed_before = int(parts["closed_before"][0])
+        for each in parts["links"]:
+            service = int(places[each["service"]])
+            if service >= 0:
+                links = self._open.setdefault(int(each["window"]), np.zeros(self._services, LINK))
+                links[service] = each["link"]
+
     def close(self, number: int) -> NDArray[np.void] | None:
         """The LINKs of a window, by service; nothing more is taken for it or those before."""
         self._closed_before = max(self._closed_before, number + 1)
@@ -106,6 +134,27 @@ class Past:
         if 0 < in_a_row <= _MAX_LEFT_OUT:
             return
         self._windows.setdefault(window.service, deque(maxlen=_PAST_WINDOWS)).append(window)
+
+
+    def state(self) -> Parts:
+        """What a restart needs."""
+        kept = [
+            tuple(np.nan if value is None else value for value in astuple(window))
+            for windows in self._windows.values()
+            for window in windows
+        ]
+        return {"windows": np.array(kept, _KEPT_WINDOW), "strange": of_json(list(self._strange.items()))}
+
+    def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
+        """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        for each in parts["windows"].tolist():
+            service, *figures, rtt_ms = each
+            index = int(places[service])
+            if index >= 0:
+                figures.append(None if np.isnan(rtt_ms) else rtt_ms)
+                self.add(ServiceWindow(index, *figures), strange=False)
+        for service, count in json_of(parts["strange"]):
+            self._strange[int(places[service])] = count
 
 
 def service_windows(

@@ -13,6 +13,7 @@ from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.embedding.embedding import Embedding
 from detectors.findings import Finding
 from detectors.networks import Networks
+from detectors.parts import json_of, of_json
 from detectors.policy import Policy
 from detectors.register.standing import Register
 from detectors.rules.settings import RuleSettings
@@ -143,6 +144,50 @@ def test_a_reload_judges_by_the_new_and_keeps_what_was_counted() -> None:
     made.judge_by(known.catalogue, Register(LISTS, known.catalogue), RuleSettings(), "Asia/Shanghai")
     found = made.finish(all_clients=False)
     assert {each.rule for each in found} == {"unfiled-app", "usage-time", "curfew-use"}
+
+
+def test_a_restart_changes_nothing() -> None:
+    lists = [*LISTS, on_list(APP, "business", "score-query")]
+    whole, known = policy(lists)
+    index = known.catalogue.ids.index(APP)
+    first, second = policy(lists)[0], policy(lists)[0]
+    deltas, service = use(index, range(150))
+    kinds = 1 << IDENTIFIER_KINDS.index("imei")
+
+    def steps(made: Policy, numbers: range) -> list[Finding]:
+        found: list[Finding] = []
+        for at in numbers:
+            part = (deltas["window_start_ns"] - EVENING) // MINUTE // 15 == at
+            made.take(deltas[part], service[part])
+            made.take_rows(*connections(index, at, 30, rtt_ms=20.0 if at < 12 else 200.0, personal=kinds))
+            made.take_rows(*connections(index, at, 5, tls_version=0x0301))
+            found += made.advance(EVENING + (at + 1) * 15 * MINUTE, all_clients=False)
+        return found
+
+    expected = steps(whole, range(14)) + whole.finish(False)
+    found = steps(first, range(6))
+    second.restore({name: part.copy() for name, part in first.state().items()})
+    found += steps(second, range(6, 14)) + second.finish(False)
+    assert [each.to_json() for each in found] == [each.to_json() for each in expected]
+    assert {each.rule for each in found} == {
+        "unfiled-app", "usage-time", "curfew-use", "important-service-degraded", "weak-transport",
+        "cleartext-personal-data",
+    }  # fmt: skip
+
+
+def test_a_restart_under_a_catalogue_that_has_changed() -> None:
+    first, known = policy()
+    deltas, service = use(known.catalogue.ids.index(APP), range(150))
+    first.take(deltas, service)
+    parts = first.state()
+    ids = json_of(parts["services"])
+    ids[known.catalogue.ids.index(APP)], ids[0] = ids[0], ids[known.catalogue.ids.index(APP)]
+    moved, _ = policy([complete("provider-filing")])
+    moved.restore({**parts, "services": of_json(ids)})
+    assert {each.subject.value for each in moved.finish(False)} == {known.catalogue.ids[0]}
+    gone, _ = policy()
+    gone.restore({**parts, "services": of_json(["x"] * len(ids))})
+    assert gone.finish(False) == []
 
 
 def test_embeddings_are_asked_for_when_a_day_is_over() -> None:
