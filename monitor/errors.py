@@ -46,6 +46,7 @@ def _code_of(error: Exception) -> int | None:
     from detectors.forest.model_file import ModelFileError
     from detectors.register.errors import RegisterError
     from monitor.config_file import ConfigError
+    from monitor.simulate.hosts import ScenarioError
     from sinks.records.folder import OutputError
     from sinks.records.pseudonyms import PrivacyKeyError
     from wire.capture.errors import CaptureError
@@ -58,6 +59,7 @@ def _code_of(error: Exception) -> int | None:
         OutputError,
         PrivacyKeyError,
         RegisterError,
+        ScenarioError,
         UnsafeEnvironment,
     )
     if isinstance(error, CaptureError):

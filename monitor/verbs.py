@@ -189,6 +189,21 @@ def warm() -> int:
         return work()
 
 
+@application.command(help="按场景生成带真值的校园抓包 · an invented campus, with its truth")
+def simulate(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.yaml")],
+    out: Annotated[Path, typer.Option("--out", metavar="X.pcap", help="抓包 · the capture")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", metavar="X.json", help="真值 · incidents and embeddings")
+    ] = None,
+) -> int:
+    """Write an invented campus."""
+    with user_errors():
+        from monitor.simulate.simulate import simulate as work
+
+        return work(scenario, out, truth, None)
+
+
 @configuration.command(help="检查配置 · check a configuration, every error with its line")
 def check(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -> None:
     """Check a configuration file."""
