@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -133,10 +134,18 @@ class Embedding(_Section):
     least_effect: float = Field(0.005, ge=0, le=10)  # minutes with it that a session adds
 
 
+def _handed_over() -> Path | None:
+    """The key that systemd hands over by the unit's LoadCredential=privacy.key:FILE, if it does."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder, "privacy.key") if folder else None
+    return path if path is not None and path.is_file() else None
+
+
 class Privacy(_Section):
     """Keys."""
 
-    key_file: Path | None = None  # 16 bytes or more; --addresses pseudonym needs it
+    # 16 bytes or more; --addresses pseudonym needs it. Without one: what systemd hands over.
+    key_file: Path | None = Field(default_factory=_handed_over)
 
 
 class Metrics(_Section):
@@ -163,7 +172,7 @@ class Config(_Section):
     names: Names = Names()
     anomaly: Anomaly = Anomaly()
     embedding: Embedding = Embedding()
-    privacy: Privacy = Privacy()
+    privacy: Privacy = Field(default_factory=Privacy)
     metrics: Metrics = Metrics()
     state: State = State()
     history: History = History()

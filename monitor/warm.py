@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-_SYSTEM_BASE = Path("/var/cache/campuswatch/kernels")
+from monitor import kernel_folder
+from monitor.errors import WHOLE
 
 
 def _compile_flows_and_quic() -> None:
@@ -55,18 +56,35 @@ def _compile_rooms() -> None:
 
 
 def warm() -> int:
-    """Replay the shipped captures, which between them call every kernel; tell where and how long."""
-    if os.geteuid() == 0:  # what root compiles serves every user; before the first kernel is imported
-        os.environ.setdefault("CAMPUSWATCH_KERNEL_CACHE", str(_SYSTEM_BASE))
+    """Fill the cache where it is not whole; tell how many kernels there are, where, and how long it took."""
+    base = kernel_folder.place()
+    os.environ["CAMPUSWATCH_KERNEL_CACHE"] = str(base)  # before the first kernel is imported
+    if kernel_folder.is_whole(base):
+        typer.echo(f"内核已就绪 kernels are ready: {base}")
+        return WHOLE
+    if os.geteuid() == 0:
+        os.umask(0o022)  # what root compiles serves every user
+    base.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    _compile_rooms()
+    _replay_everything()
+    kernels = kernel_folder.mark_whole(base)
+    old = kernel_folder.prune(base) if kernel_folder.is_installed() else 0
+    seconds = time.monotonic() - started
+    typer.echo(f"{kernels} 个内核 kernels: {base} ({seconds:.1f} s)")
+    if old:
+        typer.echo(f"清除旧版本的 {old} 个目录 folders of other versions removed: {old}")
+    return WHOLE
+
+
+def _replay_everything() -> None:
+    """Replay the shipped captures, which between them call every kernel."""
     from monitor import config_file
     from monitor.session import Session
     from monitor.shipped import shipped
     from wire.capture.errors import CaptureError
     from wire.capture.files import open_captures
-    from wire.kernel import KERNELS
 
-    started = time.monotonic()
-    _compile_rooms()
     for path in sorted(shipped("pcaps").glob("*.pcap*")):
         with tempfile.TemporaryDirectory(prefix="campuswatch-warm-") as folder:
             try:
@@ -76,8 +94,3 @@ def warm() -> int:
                     session.publish()
             except CaptureError:
                 continue  # some captures are there to be refused
-    compiled = sum(bool(kernel.signatures) for kernel in KERNELS)
-    seconds = time.monotonic() - started
-    place = Path(KERNELS[0]._cache.cache_path).parent
-    typer.echo(f"{compiled} 个内核 kernels: {place} ({seconds:.1f} s)")
-    return 0
