@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -239,6 +240,8 @@ def _watches(interfaces: list[str] | None, capture: str | None, config: Path | N
         raise CommandEnd(USAGE, "-i and --replay exclude each other")
     if interfaces or capture is not None:
         return bool(interfaces)
+    if "NOTIFY_SOCKET" in os.environ:
+        return True  # a service never plays the demonstration: without an interface it says so
     from monitor.config_file import load
 
     return bool(load(config).capture.interfaces)

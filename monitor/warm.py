@@ -67,6 +67,7 @@ def warm() -> int:
     base.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     _compile_rooms()
+    _compile_ring()
     _replay_everything()
     kernels = kernel_folder.mark_whole(base)
     old = kernel_folder.prune(base) if kernel_folder.is_installed() else 0
@@ -77,8 +78,18 @@ def warm() -> int:
     return WHOLE
 
 
+def _compile_ring() -> None:
+    """Compile the kernel that walks a live ring by showing it an empty block; no capture calls it."""
+    import numpy as np
+
+    from wire.capture.frame_index import FrameArrays
+    from wire.capture.ring_block import index_ring_block
+
+    index_ring_block(np.zeros(64, np.uint8), 0, 0, 0, 0, 0, 0, FrameArrays.empty(1))
+
+
 def _replay_everything() -> None:
-    """Replay the shipped captures, which between them call every kernel."""
+    """Replay the shipped captures, which between them call every other kernel."""
     from monitor import config_file
     from monitor.session import Session
     from monitor.shipped import shipped
