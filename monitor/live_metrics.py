@@ -32,6 +32,7 @@ def set_live(rooms: Rooms, parent: Order) -> None:
     set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
     rings = rooms.rings.sums()
     exposition.set("ring_received_packets_total", rings["received"])
+    exposition.set("filtered_packets_total", max(rings["shown"] - rings["received"], 0))
     exposition.set("kernel_dropped_packets_total", rings["kernel_drops"])
     exposition.set("ring_freezes_total", rings["freezes"])
     exposition.set("shed_packets_total", counts["capture_shed"], "overload")

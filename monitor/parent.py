@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from itertools import chain
 
 from monitor import places, reload
 from monitor.children import OVERLOAD_STEPS, Child
@@ -86,6 +87,8 @@ class Parent:
             finally:
                 for child in self._children:
                     child.kill()
+                for tap in chain.from_iterable(self._taps):
+                    tap.close()
                 control.close()
                 self._selector.close()
         if self._refused is not None:
@@ -181,6 +184,7 @@ class Parent:
             self._conclude(self._reload)
         if now - self._told >= _TELL_SECONDS:
             self._told = now
+            self._take_up_interfaces()
             self._tell_analysis()
             if not self._ready and now - self._started < _START_SECONDS:
                 self._notifier.extend_start(10 * _TELL_SECONDS)
@@ -199,6 +203,14 @@ class Parent:
                 child.kill()
                 child.hear({"kind": "ready"})  # asked once, not at every look
                 return
+
+    def _take_up_interfaces(self) -> None:
+        """Workers whose interface was removed and is back begin anew on its new sockets."""
+        for worker, own in zip(self._workers, self._taps, strict=True):
+            taken = [tap.interface for tap in own if tap.take_up_again()]
+            if taken:
+                tell(f"{', '.join(taken)} 重新出现 is back; {worker.name} 重新开始 begins anew")
+                worker.kill()
 
     def _tell_analysis(self) -> None:
         """What only the parent knows, for the metrics; totals since its own start."""

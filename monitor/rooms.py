@@ -17,7 +17,7 @@ from monitor.totals import Totals
 from sinks.live_results import LiveResults, Places
 
 Prepared = tuple[Config, StageSettings, Detectors]
-RING_COUNTERS = ("received", "kernel_drops", "freezes")
+RING_COUNTERS = ("received", "kernel_drops", "freezes", "shown")
 
 
 class Rooms:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from monitor.config import Capture
-from wire.capture.packet_socket import SocketPlan, StatisticsReader, open_packet_socket
+from wire.capture.errors import CaptureError
+from wire.capture.frame_counter import FrameCounter
+from wire.capture.packet_socket import (
+    SocketPlan,
+    StatisticsReader,
+    bound_interface,
+    open_packet_socket,
+)
 
 _MIB = 1 << 20
 #: All rings together take this part of the machine's memory unless configured.
 _MEMORY_SHARE = 1 / 32
+#: How far the number of a group's successor is from its own.
+_NEXT_GROUP = 0x1001
 _LEAST_RING_MIB, _MOST_RING_MIB = 16, 256
 
 
 class Tap:
-    """One packet socket with its ring, for one worker on one interface."""
+    """One packet socket with its ring, for one worker on one interface.
 
-    def __init__(self, plan: SocketPlan) -> None:
+    counted: all frames of the interface are counted, by the counter of one of its taps.
+    """
+
+    def __init__(self, plan: SocketPlan, counted: bool = False, counter: FrameCounter | None = None) -> None:
         """Raises CaptureError."""
         self.plan = plan
+        self._counted = counted
+        self._counter = counter
         self._socket = open_packet_socket(plan)
         self._statistics = StatisticsReader(self._socket)
 
@@ -43,10 +57,45 @@ class Tap:
         """Frames the kernel took for this ring and those it dropped for want of room, since the start.
 
         The kernel forgets what it has told, so that nobody else may ask it. `received` counts what
-        was dropped, too.
+        was dropped, too; `shown`, added up over all taps, what the interfaces had.
         """
+        shown = 0 if self._counter is None else self._counter.read()
         told = self._statistics.read()
-        return {"received": told.received, "kernel_drops": told.dropped, "freezes": told.freezes}
+        if not self._counted:
+            shown = told.received
+        return {
+            "received": told.received,
+            "kernel_drops": told.dropped,
+            "freezes": told.freezes,
+            "shown": shown,
+        }
+
+    def take_up_again(self) -> bool:
+        """Replace the socket of an interface that was removed and is back; whether it did.
+
+        The descriptor stays the same, but who inherited it holds the old socket. Only a member of a
+        fanout group needs this: a ring of its own binds its socket again. The old group lasts as
+        long as its members, so that the new one has another number.
+        """
+        group = self.plan.fanout_group
+        if group is None or bound_interface(self._socket) is not None:
+            return False
+        plan = replace(self.plan, fanout_group=(group + _NEXT_GROUP) & 0xFFFF)
+        try:
+            fresh = open_packet_socket(plan)
+        except CaptureError:
+            return False  # it is not back yet
+        with fresh:
+            self._statistics.read()  # what the old socket counted stays
+            os.dup2(fresh.fileno(), self._socket.fileno(), inheritable=False)
+        self.plan = plan
+        return True
+
+    def close(self) -> None:
+        """Let go of the socket; workers that inherited it keep theirs."""
+        self._socket.close()
+        if self._counter is not None:
+            self._counter.close()
 
 
 def open_taps(capture: Capture) -> list[list[Tap]]:
@@ -58,7 +107,9 @@ def open_taps(capture: Capture) -> list[list[Tap]]:
     taps: list[list[Tap]] = [[] for _ in range(capture.workers)]
     for k, interface in enumerate(capture.interfaces):
         for own in taps:
-            own.append(Tap(_plan(capture, interface, k)))
+            plan = _plan(capture, interface, k)
+            counted = capture.filter is not None or capture.workers > 1
+            own.append(Tap(plan, counted, FrameCounter(plan) if counted and own is taps[0] else None))
     return taps
 
 

@@ -91,6 +91,11 @@ METRICS: tuple[Metric, ...] = (
         "ring_received_packets_total",
         "Frames that the kernel took for our rings, dropped ones included.",
     ),
+    _metric(
+        COUNTER,
+        "filtered_packets_total",
+        "Frames that the capture filter kept from us; with several workers also fragments put together.",
+    ),
     _metric(COUNTER, "kernel_dropped_packets_total", "Frames dropped because a ring was full."),
     _metric(COUNTER, "ring_freezes_total", "Times that a ring was full."),
     _metric(

@@ -6,7 +6,7 @@
 One tool at a time on a veth pair in a network namespace of its own (needs root, and tcpdump and
 ndpiReader installed); the sender runs beside it, on the same cores. Lost is what was sent and the
 tool did not work on. For campuswatch the equation of accounting is checked, too:
-sent = decoded + rejected + duplicates + shed + dropped by the kernel, exactly.
+sent = decoded + rejected + duplicates + filtered + shed + dropped by the kernel, exactly.
 `--quota 30` gives campuswatch 30% of a core (a cgroup of CPU), so that it must give work up.
 """
 
@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.measure import ROOT
-from tests.bench.receivers import Campuswatch, Receiver, receivers
+from tests.bench.receivers import BECAME, Campuswatch, Receiver, receivers
 from tests.end_to_end.live_daemon import FAR_END, TAP
 from tests.wire.capture.namespaces import ip, own_namespace, pair
 
@@ -63,8 +63,8 @@ def quota(pids: list[int], percent: int) -> Iterator[None]:
 def account_of(receiver: Campuswatch, packets: int) -> str:
     """The equation with its numbers, and whether it holds."""
     parts = receiver.account
-    became = sum(parts[name] for name in ("decoded", "rejected", "duplicate", "shed", "kernel_dropped"))
-    holds = "holds" if packets == parts["ring_received"] == became else "DOES NOT HOLD"
+    became = sum(parts[name] for name in BECAME)
+    holds = "holds" if packets == became else "DOES NOT HOLD"
     told = " + ".join(f"{parts[name]:,} {name}" for name in parts if name != "ring_received")
     return f"    {packets:,} = {told}: {holds}"
 

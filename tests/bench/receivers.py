@@ -32,6 +32,10 @@ _NUDGE = bytes.fromhex(
 )
 
 
+#: What became of the frames that were sent: the parts of the accounting.
+BECAME = ("decoded", "rejected", "duplicate", "filtered", "shed", "kernel_dropped")
+
+
 class Receiver(ABC):
     """A tool on the tap."""
 
@@ -89,7 +93,7 @@ class Campuswatch(Receiver):
     def _sums(self) -> dict[str, int]:
         metrics = self.daemon.metrics()
         sums: dict[str, int] = {}
-        for what in ("ring_received", "decoded", "rejected", "duplicate", "shed", "kernel_dropped"):
+        for what in ("ring_received", *BECAME):
             names = [name for name in metrics if name.split()[0] == f"{what}_packets_total"]
             sums[what] = int(sum(metrics[name] - self._before.get(name, 0) for name in names))
         sums["names_shed_flows"] = int(metrics.get("names_shed_flows_total", 0))

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wire.capture.bpf import REFUSE_ALL, attach_filter, compile_filter, detach_filter
 from wire.capture.errors import CaptureError
@@ -87,6 +87,7 @@ class StatisticsReader:
     def read(self) -> RingStatistics:
         """The counts so far."""
         told = self._sock.getsockopt(SOL_PACKET, _STATISTICS, _STATISTICS_V3.size)
+        told = told.ljust(_STATISTICS_V3.size, b"\0")  # a socket without a ring has no freezes
         self._sums = [old + new for old, new in zip(self._sums, _STATISTICS_V3.unpack(told), strict=True)]
         return RingStatistics(*self._sums)
 
@@ -118,6 +119,25 @@ def open_packet_socket(plan: SocketPlan) -> socket.socket:
     except CaptureError:
         sock.close()
         raise
+    return sock
+
+
+def open_unread_socket(plan: SocketPlan) -> socket.socket:
+    """A socket on the plan's interface, without ring, filter or group, whose buffer holds next to nothing.
+
+    Raises CaptureError as open_packet_socket does.
+    """
+    plan = replace(plan, fanout_group=None, promiscuous=False)
+    try:
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except OSError as error:
+        raise CaptureError(_refusal(error, plan)) from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        _bind(sock, plan)
+    except OSError as error:
+        sock.close()
+        raise CaptureError(_refusal(error, plan)) from error
     return sock
 
 
