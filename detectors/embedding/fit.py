@@ -77,7 +77,8 @@ def fit(statistics: Statistics, most_inflation: float) -> Fit:
     t_onset, t_whole = _ratio(onset, onset_error), _ratio(whole, whole_error)
     p_value = np.minimum(1.0, 2 * np.minimum(stdtr(freedom, -t_onset), stdtr(freedom, -t_whole)))
     margin = stdtrit(freedom, 0.975) * whole_error
-    inflation = _inflation(sums, contrasts[:, len(apps) : 2 * len(apps)], inverse)
+    of_whole = slice(len(apps), 2 * len(apps))
+    inflation = _inflation(sums, contrasts[:, of_whole], weights[:, of_whole])
     blank.effect[apps], blank.p_value[apps] = whole, np.where(spread[:, None] >= 2, p_value, 1.0)
     blank.low[apps], blank.high[apps] = whole - margin, whole + margin
     blank.borrowed[apps] = alone + BORROWED_ERRORS * alone_error < BORROWED_SHARE * onset
@@ -144,26 +145,28 @@ class _Sums:
         self.response = np.zeros((len(self.columns), statistics.thirds))
         np.add.at(self.response, (column, third), values)
 
-    def score(self, bucket: int, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """X'(Y - X beta) of one bucket, within its cells: float64[columns, thirds]."""
-        size = len(self.columns)
+    def score(
+        self, bucket: int, beta: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """X'(Y - X beta) of one bucket, within its cells: float64[own, thirds].
+
+        Its rows other than `own`, the predictors that were ever 1 in the bucket, are zero.
+        """
+        own = np.flatnonzero(self.active[bucket])
         first, last = self._product_starts[bucket], self._product_starts[bucket + 1]
         _, left, right, value = (part[first:last] for part in self._products)
+        left, right = np.searchsorted(own, left), np.searchsorted(own, right)
+        product = np.zeros((len(own), len(own)))
+        np.add.at(product, (left, right), value)
         off = left != right
-        product = csr_array(
-            (
-                np.concatenate([value, value[off]]).astype(np.float64),
-                (np.concatenate([left, right[off]]), np.concatenate([right, left[off]])),
-            ),
-            shape=(size, size),
-        )
+        np.add.at(product, (right[off], left[off]), value[off])
         cells = slice(self._cell_starts[bucket], self._cell_starts[bucket + 1])
-        expected = self._share[cells] @ beta - self._mean[cells]
-        residual = np.asarray(self._active[cells].T @ expected - product @ beta)
+        expected = self._share[cells][:, own] @ beta[own] - self._mean[cells]
+        residual = np.asarray(self._active[cells][:, own].T @ expected - product @ beta[own])
         first, last = self._response_starts[bucket], self._response_starts[bucket + 1]
         _, column, third, value = (part[first:last] for part in self._responses)
-        residual[column, third] += value
-        return residual
+        residual[np.searchsorted(own, column), third] += value
+        return own, residual
 
     def place(self, app: int, phase: int) -> int:
         """Where the predictor of an app's phase stands, -1 where it was never 1."""
@@ -201,7 +204,8 @@ def _clustered(
     """Variance of each contrast and third party, errors clustered by bucket; and how many buckets."""
     variance = np.zeros((weights.shape[1], beta.shape[1]))
     for bucket in sums.seen.tolist():
-        variance += (weights.T @ sums.score(bucket, beta)) ** 2
+        own, score = sums.score(bucket, beta)
+        variance += (weights[own].T @ score) ** 2
     buckets = len(sums.seen)
     return variance * (buckets / max(buckets - 1, 1)), buckets
 
@@ -217,17 +221,18 @@ def _buckets_with(sums: _Sums, apps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _inflation(
-    sums: _Sums, contrasts: NDArray[np.float64], inverse: NDArray[np.float64]
+    sums: _Sums, contrasts: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """How many times larger a contrast's variance is than if no other app had been in use."""
     found = np.ones(contrasts.shape[1])
+    together = (contrasts * weights).sum(axis=0)
     for number in range(contrasts.shape[1]):
         contrast = contrasts[:, number]
         own = np.flatnonzero(contrast)
         if len(own):
             block = sums.within[np.ix_(own, own)] + PENALTY * np.eye(len(own))
             alone = float(contrast[own] @ np.linalg.solve(block, contrast[own]))
-            found[number] = float(contrast @ inverse @ contrast) / max(alone, 1e-30)
+            found[number] = together[number] / max(alone, 1e-30)
     return found
 
 
