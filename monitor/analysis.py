@@ -30,7 +30,7 @@ _REFRESH_SECONDS = 1.0
 #: What the forest learns from is large and changes slowly; a crash costs it this much of a sample.
 _LEARNED_SECONDS = 300.0
 #: Who lost its parent ends by itself, and by force if it cannot.
-_ORPHAN_SECONDS = 15
+_ORPHAN_SECONDS = 8
 
 
 def work(orders: Orders) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from monitor.errors import tell
 from monitor.orders import Order, Orders
 
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 10.0
+#: Who had worked comes back soon whatever happens; who ends before it works may well do so again.
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS, _LONGEST_WAIT_AFTER_WORK_SECONDS = 0.05, 10.0, 0.5
 #: Who lives as long as this has recovered.
 _RECOVERED_SECONDS = 60.0
 #: A working child takes a step every second at least; who takes none for so long is stuck.
@@ -110,10 +111,11 @@ class Child:
         os.close(self.pidfd)
         if self.orders is not None:
             self.orders.close()
+        longest = _LONGEST_WAIT_AFTER_WORK_SECONDS if self.ready else _LONGEST_WAIT_SECONDS
         self._process, self.pidfd, self.orders, self.ready = None, None, None, False
         lived = time.monotonic() - self._born
         self._failures = 1 if lived > _RECOVERED_SECONDS else self._failures + 1
-        wait = min(_FIRST_WAIT_SECONDS * 2 ** (self._failures - 1), _LONGEST_WAIT_SECONDS)
+        wait = min(_FIRST_WAIT_SECONDS * 2 ** (self._failures - 1), longest)
         self.due = time.monotonic() + wait
         return code
 

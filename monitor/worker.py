@@ -26,7 +26,9 @@ _REPORT_SECONDS = 0.5
 #: Event time of a quiet link stays this far behind the clock: a block may be on its way.
 _TICK_BEHIND_NS = 1_000_000_000
 #: Who lost its parent ends by itself, and by force if it cannot.
-_ORPHAN_SECONDS = 10
+_ORPHAN_SECONDS = 4
+#: Told to stop, it goes on with what the ring holds for this part of the bound at most.
+_SHARE_OF_DRAIN = 0.2
 
 
 def work(orders: Orders) -> None:
@@ -58,7 +60,7 @@ class Worker:
         if config.capture.cpus:
             os.sched_setaffinity(0, {config.capture.cpus[number % len(config.capture.cpus)]})
         self._drain_seconds = config.state.drain_seconds
-        self._stages = WorkerStages(settings_from(config, pseudonymise=True), number)
+        self._stages = WorkerStages(settings_from(config, pseudonymise=True, live=True), number)
         self._outbox = Outbox(self._stages.namer.strings)
         self._overload = Overload()
         self._names = NamesGivenUp()
@@ -67,22 +69,22 @@ class Worker:
         self._shed = 0
         self._steps = 0
         self._reported = 0.0
-        self._stop = False
+        self._end: float | None = None  # when it ends at the latest, once it was told to
+        self._orphan = False
 
     def run(self) -> None:
         """Until told to stop; then the flows that are open end, and what waits is sent."""
         self._orders.send("ready", steps=0)
         for block in merged(self._rings, _WAIT_SECONDS):
+            if self._end is not None and (block is None or time.monotonic() >= self._end):
+                break
             if block is None:
-                if self._stop:
-                    break
                 self._hand_over(self._stages.tick(now_ns() - _TICK_BEHIND_NS))
             else:
                 self._take(block)
-            self._look()
         for step in self._stages.finish():
             self._hand_over(step)
-        self._outbox.close(self._drain_seconds)
+        self._outbox.close(_ORPHAN_SECONDS / 2 if self._orphan else self._drain_seconds)
         self._orders.send("done", steps=self._steps)
 
     def _take(self, block: FrameBlock) -> None:
@@ -109,7 +111,7 @@ class Worker:
 
     def _hand_over(self, step: Step) -> None:
         """Queue a step; while there is no room the ring has to hold what comes."""
-        while not self._outbox.put(step, _WAIT_SECONDS):
+        while not self._outbox.put(step, _WAIT_SECONDS) and not self._orphan:
             self._look()
         self._look()
 
@@ -132,11 +134,11 @@ class Worker:
             order, descriptors = heard
             if order is None:
                 signal.alarm(_ORPHAN_SECONDS)
-                self._stop = True
+                self._end, self._orphan = now, True
                 return
             if order["kind"] == "link":
                 self._outbox.link(socket.socket(fileno=descriptors[0]))
             elif order["kind"] == "prepare":
                 self._orders.send("prepared", problem=None)  # what can change is not a worker's
             elif order["kind"] == "stop":
-                self._stop = True
+                self._end = now + self._drain_seconds * _SHARE_OF_DRAIN
