@@ -79,6 +79,7 @@ class Worker:
             if self._end is not None and (block is None or time.monotonic() >= self._end):
                 break
             if block is None:
+                self._overload_level()  # a quiet link is calm
                 self._hand_over(self._stages.tick(now_ns() - _TICK_BEHIND_NS))
             else:
                 self._take(block)
@@ -89,8 +90,7 @@ class Worker:
 
     def _take(self, block: FrameBlock) -> None:
         """Work on a block, as far as the ring's filling allows."""
-        filling = max(ring.filling for ring in self._rings)
-        level = self._overload.look(filling, time.monotonic())
+        level = self._overload_level()
         self._count()
         if level >= PACKETS:
             self._shed += len(block)
@@ -100,6 +100,9 @@ class Worker:
         flows = self._stages.count(block)
         flows.refs = self._names.filter(flows.refs, level >= NAMES)
         self._hand_over(self._stages.name(flows))
+
+    def _overload_level(self) -> int:
+        return self._overload.look(max(ring.filling for ring in self._rings), time.monotonic())
 
     def _count(self) -> None:
         """What the rings gave that is not decoded goes with the next step."""

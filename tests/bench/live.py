@@ -104,8 +104,10 @@ def main() -> None:
     parser.add_argument("--nfstream", type=Path, help="the interpreter that has nfstream")
     parser.add_argument("--tools", nargs="+", default=["campuswatch", "tcpdump", "ndpiReader", "nfstream"])
     parser.add_argument("--quota", type=int, help="percent of a core for campuswatch while packets come")
+    parser.add_argument("--workers", type=int, default=1, help="of campuswatch")
+    parser.add_argument("--filter", help="the capture filter of campuswatch")
     options = parser.parse_args()
-    made = receivers(options.nfstream)
+    made = receivers(options.nfstream, options.workers, options.filter)
     print("| tool | rate asked | rate sent | sent | lost | share |\n|---|---|---|---|---|---|", flush=True)
     for rate in options.rates:
         for name in options.tools:

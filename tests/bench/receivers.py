@@ -23,7 +23,7 @@ RING_MIB = 256
 _CONFIG = """
 state: {{directory: {folder}/state, runtime_directory: {folder}/run}}
 metrics: {{port: 0}}
-capture: {{ring_mib: {ring_mib}}}
+capture: {{ring_mib: {ring_mib}, filter: {filter}}}
 """
 _SETTLED_SECONDS = 3.0
 #: A UDP datagram from 10.0.0.1 to 10.0.0.2, port 9 to 9, in an Ethernet frame.
@@ -59,11 +59,13 @@ class Campuswatch(Receiver):
 
     name = "campuswatch"
 
-    def __init__(self, workers: int = 1) -> None:
+    def __init__(self, workers: int = 1, filter_text: str | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.daemon = LiveDaemon(ROOT, folder, workers)
-        self.daemon.config.write_text(_CONFIG.format(folder=folder, ring_mib=RING_MIB))
+        self.daemon.config.write_text(
+            _CONFIG.format(folder=folder, ring_mib=RING_MIB // workers, filter=json.dumps(filter_text))
+        )
         self.account: dict[str, int] = {}
         self._before: dict[str, float] = {}
 
@@ -71,26 +73,26 @@ class Campuswatch(Receiver):
         """Start it, and let it see a few hundred frames: what it loads, it has loaded then."""
         self.daemon.start()
         self.daemon.send()
-        eventually(lambda: self.daemon.settled(self.daemon.sent))
+        eventually(lambda: self._sums() == self._sums(2 * _SETTLED_SECONDS / 3))
         self._before = self.daemon.metrics()
 
     def finish(self) -> int:
-        """Wait until its counters stand still; those that were decoded."""
-        last, since = self._sums(), time.monotonic()
-        while time.monotonic() - since < _SETTLED_SECONDS:
-            time.sleep(0.2)
-            if (now := self._sums()) != last:
-                last, since = now, time.monotonic()
+        """Wait until its counters stand still; those that it worked on, or was told to leave out."""
+        last = self._sums()
+        while (now := self._sums(_SETTLED_SECONDS)) != last:
+            last = now
         self.account = last
         self.daemon.stop()
         self._folder.cleanup()
-        return last["decoded"] + last["rejected"] + last["duplicate"]
+        return last["decoded"] + last["rejected"] + last["duplicate"] + last["filtered"]
 
     def pids(self) -> list[int]:
         """Parent, workers, analysis."""
         return list(self.daemon.pids().values())
 
-    def _sums(self) -> dict[str, int]:
+    def _sums(self, after_seconds: float = 0.0) -> dict[str, int]:
+        """The counters, added up over their labels, since the start."""
+        time.sleep(after_seconds)
         metrics = self.daemon.metrics()
         sums: dict[str, int] = {}
         for what in ("ring_received", *BECAME):
@@ -185,10 +187,12 @@ def _nfstream_count(text: str) -> int:
     return int(reports[-1]["packets_processed"] + reports[-1]["packets_ignored"])
 
 
-def receivers(nfstream_python: Path | None) -> dict[str, Callable[[], Receiver]]:
+def receivers(
+    nfstream_python: Path | None, workers: int = 1, filter_text: str | None = None
+) -> dict[str, Callable[[], Receiver]]:
     """How each tool is made, by name."""
     made: dict[str, Callable[[], Receiver]] = {
-        "campuswatch": Campuswatch,
+        "campuswatch": lambda: Campuswatch(workers, filter_text),
         "tcpdump": lambda: Peer(
             "tcpdump",
             ["tcpdump", "-i", TAP, "-n", "-B", str(RING_MIB << 10), "-w", "/dev/null"],

@@ -1,0 +1,70 @@
+"""More packets than the daemon can take: what becomes of each is known, and it recovers by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dpkt
+
+from tests.bench.sender import Frames, send
+from tests.end_to_end.live_daemon import FAR_END, LiveDaemon, eventually, live_daemon
+
+
+@contextmanager
+def a_part_of_its_time(pid: int, run_seconds: float, stop_seconds: float) -> Iterator[None]:
+    """Stop a process again and again, as a quota of CPU does."""
+    over = threading.Event()
+
+    def stop_and_go() -> None:
+        while not over.wait(run_seconds):
+            os.kill(pid, signal.SIGSTOP)
+            over.wait(stop_seconds)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stop_and_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def frames_to_send(daemon: LiveDaemon, folder: Path) -> Frames:
+    """The daemon's test frames, laid out for speed."""
+    path = folder / "frames.pcap"
+    with path.open("wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for number, frame in enumerate(daemon.frames):
+            writer.writepkt(frame, ts=number)
+    return Frames(path, len(daemon.frames))
+
+
+def test_every_packet_of_an_overload_is_accounted_for(root: Path, tmp_path: Path) -> None:
+    with live_daemon(root, tmp_path) as daemon:
+        daemon.send()
+        eventually(lambda: daemon.settled(daemon.sent))
+        frames = frames_to_send(daemon, tmp_path)
+        with a_part_of_its_time(daemon.pids()["worker 0"], 0.01, 0.3):
+            start = time.monotonic()
+            while not daemon.metrics().get("kernel_dropped_packets_total"):
+                daemon.sent += send(frames, FAR_END, 0, 100_000, 20).packets
+                assert time.monotonic() - start < 120
+        eventually(lambda: daemon.settled(daemon.sent))
+        metrics = daemon.metrics()
+        assert metrics["shed_packets_total overload"] > 0
+        assert metrics["overload_total names"] > 0
+        eventually(lambda: daemon.metrics()["overload_level"] == 0)
+        before = daemon.metrics()
+        daemon.send(rounds=2)
+        eventually(lambda: daemon.settled(daemon.sent))
+        after = daemon.metrics()
+        for name in ("shed_packets_total overload", "kernel_dropped_packets_total"):
+            assert after[name] == before[name]
+        assert daemon.stop() == 0
