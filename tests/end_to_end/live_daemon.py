@@ -27,13 +27,13 @@ TAP, FAR_END = "cwtap", "cwfar"
 CONFIG = """
 state: {{directory: {folder}/state, runtime_directory: {folder}/run, checkpoint_seconds: 1}}
 metrics: {{port: 0}}
-capture: {{ring_mib: 16, block_timeout_ms: 20, block_kib: 256}}
+capture: {{ring_mib: 32, block_kib: 64}}
 flows: {{max_flows: 65536, idle_timeout_seconds: {{tcp_opening: 2, tcp_closed: 1, udp: 2, other: 2}}}}
 names: {{max_strings: 65536, max_string_bytes: 4194304, max_answers: 16384}}
 """
 
 
-def eventually(true: Callable[[], Any], seconds: float = 60.0) -> Any:
+def eventually(true: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Wait until something holds; what it gave."""
     give_up = time.monotonic() + seconds
     while not (value := true()):
