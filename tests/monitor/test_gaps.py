@@ -1,0 +1,78 @@
+"""Gaps in what the sensor saw, counted and told once; counters that outlive their processes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.findings import Origin
+from monitor.gaps import Gaps
+from monitor.totals import Totals
+
+SECOND_NS = 1_000_000_000
+T = 1_700_000_000 * SECOND_NS
+ORIGIN = Origin("campus", "sensor", b"key")
+
+
+def test_a_gap_ends_with_the_first_packet_after_it() -> None:
+    gaps = Gaps(ORIGIN, workers=2)
+    gaps.lost("worker_lost", T, worker=1)
+    assert gaps.seeing(T + SECOND_NS, worker=0) == [], "the other one saw all the while"
+    assert gaps.seeing(0, worker=1) == [], "no packet yet"
+    (finding,) = gaps.seeing(T + 3 * SECOND_NS, worker=1)
+    assert (finding.start_ns, finding.end_ns) == (T, T + 3 * SECOND_NS)
+    assert finding.rule == "sensor-degraded"
+    assert finding.article == ("15",)
+    assert finding.subject.kind == "sensor"
+    assert finding.evidence["share_of_packets"] == 0.5
+    assert gaps.seeing(T + 4 * SECOND_NS, worker=1) == []
+    assert gaps.counts["worker_lost"] == 1
+    assert gaps.seconds["worker_lost"] == 3.0
+
+
+def test_nothing_is_a_gap_before_the_first_packet() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    gaps.lost("worker_lost", 0, worker=0)
+    assert gaps.seeing(T, worker=0) == []
+
+
+def test_losses_close_to_each_other_are_one_gap() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    told = []
+    for second, dropped in ((0, 0), (1, 10), (30, 20), (80, 21), (120, 21), (150, 21), (300, 22), (400, 22)):
+        told += gaps.losses({"kernel_drops": dropped}, T + second * SECOND_NS)
+    starts = [((each.start_ns - T) // SECOND_NS, (each.end_ns - T) // SECOND_NS) for each in told]
+    assert starts == [(1, 80), (300, 300)]
+
+
+def test_counts_outlive_a_restart() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    gaps.lost("daemon_lost", T)
+    gaps.seeing(T + SECOND_NS, worker=0)
+    again = Gaps(ORIGIN, workers=1)
+    again.restore(gaps.state())
+    assert again.counts == gaps.counts
+    assert again.seconds == gaps.seconds
+
+
+def _count(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+def test_counters_add_up_over_lives() -> None:
+    totals = Totals(("packets", "bytes"))
+    totals.set("a 0 1", _count(10, 100))
+    totals.set("a 1 1", _count(1, 1))
+    totals.set("a 0 1", _count(20, 200))
+    totals.end(lambda source: source == "a 0 1")
+    totals.set("a 0 2", _count(5, 50))
+    assert totals.sums() == {"packets": 26, "bytes": 251}
+
+
+def test_a_source_that_lives_on_is_not_counted_twice_after_a_restart() -> None:
+    totals = Totals(("packets", "bytes"))
+    totals.set("a 0 1", _count(10, 100))
+    again = Totals(("bytes", "packets", "new"))
+    again.restore(totals.state())
+    assert again.sums() == {"bytes": 100, "packets": 10, "new": 0}
+    again.set("a 0 1", _count(120, 12, 1))
+    assert again.sums() == {"bytes": 120, "packets": 12, "new": 1}
