@@ -1,0 +1,88 @@
+"""All checks in their order, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from monitor import config_file
+from monitor.config import Config
+from monitor.doctor.ages import lists, model
+from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
+from monitor.doctor.clock import clock, offset_ns
+from monitor.doctor.disk import disk
+from monitor.doctor.interface import interface
+from monitor.doctor.kernels import kernels
+from monitor.doctor.merging import merging
+from monitor.doctor.privileges import privileges
+from monitor.errors import CUT_OFF, WHOLE
+
+_SIGNS = {GOOD: "✓ 好 good", WARN: "! 注意 warn", BAD: "✗ 差 bad", UNKNOWN: "? 不明 unknown"}
+_STYLES = {GOOD: "green", WARN: "yellow", BAD: "red", UNKNOWN: "dim"}
+
+
+def doctor(config_path: Path | None, interfaces: Sequence[str], seconds: float, as_json: bool) -> int:
+    """Run all checks; 1 if one is bad. A warning leaves 0: the sensor works, and scripts go on."""
+    config = config_file.load(config_path)
+    if interfaces:
+        capture = config.capture.model_copy(update={"interfaces": tuple(interfaces)})
+        config = config.model_copy(update={"capture": capture})
+    checks = []
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
+    for check in examine(config, seconds):
+        checks.append(check)
+        if not as_json:
+            _show(console, check)
+    if as_json:
+        told = {"checks": [check.told() for check in checks], "verdict": _worst(checks)}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+    return CUT_OFF if _worst(checks) == BAD else WHOLE
+
+
+def examine(config: Config, seconds: float) -> Iterator[Check]:
+    """Every check; listens on the taps for `seconds`, or not at all with 0."""
+    from monitor.live_paths import model_in_use, ring_mib, state_directory
+
+    offset = offset_ns()
+    allowed = privileges()
+    yield allowed
+    taps = config.capture.interfaces
+    sound = bool(taps) and allowed.verdict != BAD
+    if not taps:
+        yield Check(
+            "interface",
+            BAD,
+            "没有配置镜像口",
+            "no interface is configured",
+            "设 capture.interfaces，或用 -i 接口名",
+            "set capture.interfaces, or give -i NAME",
+        )
+    for name in taps:
+        check = interface(name, config.capture.promiscuous)
+        sound = sound and check.verdict != BAD
+        yield check
+        yield merging(name)
+    yield _ring_memory(config, ring_mib(config.capture))
+    history = config.history.max_gib if config.history.enabled else 0.0
+    yield disk(state_directory(config.state), history)
+    yield lists(config.catalogue.paths, config.registers.files)
+    yield model(model_in_use(config))
+    yield kernels()
+    if sound and seconds > 0:
+        yield from _mirror(config, seconds)
+    yield clock(offset)
+
+
+def _worst(checks: Sequence[Check]) -> str:
+    return next(each for each in (BAD, WARN, GOOD) if each == GOOD or each in {c.verdict for c in checks})
+
+
+def _show(console: Console, check: Check) -> None:
+    console.print(f"{_SIGNS[check.verdict]:<12}", style=_STYLES[check.verdict], end=" ")
+    console.print(f"{check.name}: {check.zh} · {check.en}")
+    if check.remedy_zh:
+        console.print(f"    → {check.remedy_zh} · {check.remedy_en}")

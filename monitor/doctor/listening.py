@@ -1,0 +1,104 @@
+"""Some seconds of a tap's packets, for the checks of the mirror. Nothing is kept but counts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.capture.frames import FrameBlock
+from wire.capture.packet_socket import SocketPlan, open_packet_socket
+from wire.capture.ring import Ring
+from wire.flows.table import FlowSettings, FlowTable
+
+_PLAN = {"block_bytes": 1 << 20, "blocks": 16, "frame_timeout_ms": 50}
+_MOST_PACKETS = 2_000_000
+_MOST_PAIRS = 50_000
+_MAC_BYTES, _ETHERNET = 6, 1
+_TAGS = (0x8100, 0x88A8, 0x9100)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What passed by a tap. rows: FLOW_ROWs of all flows, cut off at the end of the listening.
+
+    pairs: (source MAC, destination MAC) -> [frames, frames with a VLAN tag]; not all when there are
+    more pairs than are kept. own: frames from or to the interface's own address.
+    """
+
+    seconds: float
+    packets: int = 0
+    decoded: int = 0
+    duplicates: int = 0
+    own: int = 0
+    rows: NDArray[np.void] | None = None
+    pairs: dict[tuple[bytes, bytes], list[int]] = field(default_factory=dict)
+
+
+def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> Heard:
+    """Listen on interfaces, one after the other counted into one. Raises CaptureError."""
+    heard = Heard(seconds)
+    table = FlowTable(FlowSettings(max_flows=65_536, duplicate_window_seconds=window_seconds))
+    rows: list[NDArray[np.void]] = []
+    end = time.monotonic() + seconds
+    sockets = [open_packet_socket(_plan(name)) for name in interfaces]
+    rings = [Ring(sock.fileno(), _plan(name)) for sock, name in zip(sockets, interfaces, strict=True)]
+    try:
+        sources = [ring.blocks(0.05) for ring in rings]
+        macs = [_own_address(name) for name in interfaces]
+        while time.monotonic() < end and heard.packets < _MOST_PACKETS:
+            for source, own in zip(sources, macs, strict=True):
+                block = next(source)
+                if block is not None:
+                    _note(heard, block, own)
+                    rows += [output.rows for output in table.advance(block)]
+        for source in sources:
+            source.close()  # type: ignore[attr-defined]
+    finally:
+        for closing in (*rings, *sockets):
+            closing.close()
+    rows += [output.rows for output in table.finish()]
+    heard.rows = np.concatenate(rows)
+    counters = table.counters()
+    heard.packets, heard.decoded = counters["packets"], counters["decoded"]
+    heard.duplicates = counters["duplicates"]
+    return heard
+
+
+def _plan(interface: str) -> SocketPlan:
+    return SocketPlan(
+        **_PLAN, interface=interface, promiscuous=True, fanout_group=None, fanout_size=1, filter_text=None
+    )
+
+
+def _note(heard: Heard, block: FrameBlock, own: bytes) -> None:
+    """Count a block's MAC addresses and tags."""
+    heard.packets += len(block)
+    if not len(block) or block.link_types[0] != _ETHERNET:
+        return
+    whole = block.offset[block.captured_bytes >= 2 * _MAC_BYTES + 2]
+    tagged = block.vlan[block.captured_bytes >= 2 * _MAC_BYTES + 2] >= 0
+    head = block.buffer[whole[:, None] + np.arange(2 * _MAC_BYTES + 2)]
+    kind = head[:, -2].astype(np.int32) << 8 | head[:, -1]
+    tagged |= np.isin(kind, _TAGS)
+    for destination_source, tags in (((head[~tagged, :12]), 0), ((head[tagged, :12]), 1)):
+        macs = [each.tobytes() for each in destination_source]
+        for both, frames in Counter(macs).items():
+            destination, source = both[:_MAC_BYTES], both[_MAC_BYTES:]
+            heard.own += frames * (own in (destination, source))
+            pair = heard.pairs.get((source, destination))
+            if pair is None and len(heard.pairs) < _MOST_PAIRS:
+                pair = heard.pairs[source, destination] = [0, 0]
+            if pair is not None:
+                pair[0] += frames
+                pair[1] += frames * tags
+
+
+def _own_address(interface: str) -> bytes:
+    text = (Path("/sys/class/net") / interface / "address").read_text(encoding="ascii").strip()
+    return bytes.fromhex(text.replace(":", ""))
