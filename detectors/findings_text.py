@@ -26,6 +26,7 @@ GAPS = {
     "daemon_lost": ("守护进程意外结束后重新启动", "The daemon ended unasked and was started again"),
     "overload": ("过载，部分包未解析", "Overload: some packets were not decoded"),
     "kernel_drops": ("抓包缓冲已满，内核丢弃了包", "The ring was full and the kernel dropped packets"),
+    "one_way": ("镜像只显示一个方向", "The tap showed one direction of connections only"),
 }
 
 PATTERNS = {

@@ -6,20 +6,18 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from detectors.parts import Parts, json_of, of_json, under, within
 from monitor import places
 from monitor.config import Config
+from monitor.endpoint import Endpoint
 from monitor.errors import USAGE, CommandEnd, tell, user_errors
+from monitor.health import Health, HealthWatch
 from monitor.links import Link, Links
-from monitor.live_metrics import finding_line, set_live
+from monitor.live_metrics import finding_line, set_live, snapshot
 from monitor.orders import Order, Orders
 from monitor.rooms import RING_COUNTERS, Prepared, Rooms
 from monitor.state import StateFiles
@@ -47,7 +45,7 @@ def work(orders: Orders) -> None:
     analysis.run()
 
 
-class Analysis(Collector):
+class Analysis:
     """Takes steps until it is told to stop. `start`: the order with configuration and workers."""
 
     def __init__(self, orders: Orders, start: Order) -> None:
@@ -59,7 +57,8 @@ class Analysis(Collector):
         self._files = StateFiles(places.state_directory(config.state))
         self._learned = StateFiles(places.state_directory(config.state), "learned")
         self._resume(first_life=int(start["life"]) == 1)
-        self._serve()
+        self._health = HealthWatch(time.monotonic())
+        self._endpoint = self._serve()
         self._selector = selectors.DefaultSelector()
         self._selector.register(orders, selectors.EVENT_READ)
         self._links = Links(self._selector)
@@ -82,10 +81,6 @@ class Analysis(Collector):
             self._look()
         self._drain()
         self._orders.send("done", steps=self._steps)
-
-    def collect(self) -> Iterator[Family]:
-        """The metrics of the configuration in effect."""
-        return self._rooms.results.exposition.collect()
 
     # Steps of the workers
 
@@ -196,10 +191,13 @@ class Analysis(Collector):
         losses = {
             "kernel_drops": rooms.rings.sums()["kernel_drops"],
             "overload": rooms.packets.sums()["capture_shed"],
+            "one_way": self._health.one_way_connections,
         }
         rooms.results.add_findings(rooms.gaps.losses(losses, rooms.clock_ns))
         self._announce()
         set_live(rooms, self._parent)
+        self._health.look(time.monotonic(), snapshot(rooms, self._parent, len(self._links)))
+        rooms.results.exposition.set("tcp_one_way_ratio", self._health.one_way_ratio)
 
     def _announce(self) -> None:
         """Write findings, then tell of them."""
@@ -263,16 +261,22 @@ class Analysis(Collector):
             same = about["daemon"] == self._daemon and not first_life
             self._rooms.gaps.lost("analysis_lost" if same else "daemon_lost", about["clock_ns"])
 
-    def _serve(self) -> None:
-        """The metrics, for Prometheus."""
+    def _serve(self) -> Endpoint:
+        """Metrics and health, for Prometheus and for who supervises."""
         metrics = self._rooms.config.metrics
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
+
+        def exposition() -> bytes:
+            return self._rooms.results.exposition.text()
+
+        def health() -> Health:
+            return self._health.health(time.monotonic())
+
         try:
-            server, _ = start_http_server(metrics.port, addr=metrics.address, registry=registry)
+            endpoint = Endpoint(metrics.address, metrics.port, exposition, health)
         except OSError as error:
             where = f"{metrics.address}:{metrics.port}"
             raise CommandEnd(USAGE, f"metrics cannot be served on {where}: {error.strerror}") from error
         place = places.runtime_directory(self._rooms.config.state) / places.METRICS_PORT
-        place.write_text(f"{server.server_port}\n", encoding="ascii")
+        place.write_text(f"{endpoint.port}\n", encoding="ascii")
         os.chmod(place, 0o600)
+        return endpoint

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from monitor import places
 from monitor.handover import REJECTS, TABLE_COUNTERS
+from monitor.health import Snapshot
 from monitor.orders import Order
 from monitor.rooms import Rooms
 from sinks.metrics.definitions import NAME_EVENTS
@@ -51,6 +54,31 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         exposition.set("overload_level", parent["overload"]["level"])
         exposition.set_each("overload_total", parent["overload"]["entered"])
         exposition.set("names_shed_flows_total", parent["overload"]["flows"])
+
+
+def snapshot(rooms: Rooms, parent: Order, linked: int) -> Snapshot:
+    """What health is judged by. linked: workers that hand over steps."""
+    counts, rings = rooms.packets.sums(), rooms.rings.sums()
+    seen, phases = rooms.results.tally.by_tcp_seen(), rooms.results.tally.by_phase()
+    disk = shutil.disk_usage(places.state_directory(rooms.config.state))
+    return Snapshot(
+        received=rings["received"],
+        dropped=rings["kernel_drops"],
+        shed=counts["capture_shed"],
+        decoded=counts["decoded"],
+        duplicates=counts["duplicates"],
+        both_ways=seen["both_ways"],
+        one_way=seen["one_way"],
+        workers=rooms.workers,
+        workers_linked=linked,
+        overload_level=parent["overload"]["level"] if parent else 0,
+        writes_refused=sum(rooms.results.refused.values()),
+        collected=phases["collect"],
+        scored=phases["score"],
+        disk_free=disk.free,
+        disk_size=disk.total,
+        clock_ns=rooms.clock_ns,
+    )
 
 
 def finding_line(told: Mapping[str, Any]) -> str:

@@ -142,9 +142,9 @@ def run(
 def evaluate(
     captures: Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="as for replay")],
     truth: Annotated[Path, typer.Option("--truth", metavar="T.json", help="已知事件 · what happened")],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")
-    ] = Path("evaluation"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")] = Path(
+        "evaluation"
+    ),
     config: _ConfigFile = None,
     live: Annotated[
         bool, typer.Option("--live", help="如实时一样学习 · learn on the schedule, as a running sensor does")
@@ -203,6 +203,25 @@ def simulate(
         from monitor.simulate.simulate import simulate as work
 
         return work(scenario, out, truth, None)
+
+
+@application.command(help="自检与改法 · what stands in the way of seeing everything, and the remedy")
+def doctor(
+    interfaces: Annotated[
+        list[str] | None,
+        typer.Option("--interface", "-i", metavar="NAME", help="镜像口 · the tap; else as configured"),
+    ] = None,
+    config: _ConfigFile = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, max=3_600, help="听多久 · how long to listen; 0: not at all")
+    ] = 10,
+    form: Annotated[Format, typer.Option("--format", help="输出格式 · form of the answer")] = Format.table,
+) -> int:
+    """Examine the sensor; 1 when something is bad."""
+    with user_errors():
+        from monitor.doctor.examine import doctor as work
+
+        return work(config, interfaces or [], seconds, form is Format.json)
 
 
 @configuration.command(help="检查配置 · check a configuration, every error with its line")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor import config_file
+from monitor import config_file, places
 from monitor.config import Config
 from monitor.doctor.ages import lists, model
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
@@ -17,9 +17,14 @@ from monitor.doctor.clock import clock, offset_ns
 from monitor.doctor.disk import disk
 from monitor.doctor.interface import interface
 from monitor.doctor.kernels import kernels
+from monitor.doctor.listening import Heard, listen
 from monitor.doctor.merging import merging
+from monitor.doctor.mirror import mirror
 from monitor.doctor.privileges import privileges
+from monitor.doctor.ring_memory import ring_memory
 from monitor.errors import CUT_OFF, WHOLE
+from monitor.models import ModelStore, models_folder
+from monitor.taps import ring_mib
 
 _SIGNS = {GOOD: "✓ 好 good", WARN: "! 注意 warn", BAD: "✗ 差 bad", UNKNOWN: "? 不明 unknown"}
 _STYLES = {GOOD: "green", WARN: "yellow", BAD: "red", UNKNOWN: "dim"}
@@ -45,13 +50,10 @@ def doctor(config_path: Path | None, interfaces: Sequence[str], seconds: float, 
 
 def examine(config: Config, seconds: float) -> Iterator[Check]:
     """Every check; listens on the taps for `seconds`, or not at all with 0."""
-    from monitor.live_paths import model_in_use, ring_mib, state_directory
-
     offset = offset_ns()
-    allowed = privileges()
-    yield allowed
     taps = config.capture.interfaces
-    sound = bool(taps) and allowed.verdict != BAD
+    able = [privileges(), *(interface(name, config.capture.promiscuous) for name in taps)]
+    yield from able
     if not taps:
         yield Check(
             "interface",
@@ -61,20 +63,20 @@ def examine(config: Config, seconds: float) -> Iterator[Check]:
             "设 capture.interfaces，或用 -i 接口名",
             "set capture.interfaces, or give -i NAME",
         )
-    for name in taps:
-        check = interface(name, config.capture.promiscuous)
-        sound = sound and check.verdict != BAD
-        yield check
-        yield merging(name)
-    yield _ring_memory(config, ring_mib(config.capture))
+    yield from map(merging, taps)
+    yield ring_memory(ring_mib(config.capture), config.capture.workers * max(len(taps), 1))
     history = config.history.max_gib if config.history.enabled else 0.0
-    yield disk(state_directory(config.state), history)
+    yield disk(places.state_directory(config.state), history)
     yield lists(config.catalogue.paths, config.registers.files)
-    yield model(model_in_use(config))
+    yield model(config.anomaly.model_file or ModelStore(models_folder(config.state)).active())
     yield kernels()
-    if sound and seconds > 0:
-        yield from _mirror(config, seconds)
+    if taps and seconds > 0 and all(check.verdict != BAD for check in able):
+        yield from mirror(_heard(config, seconds), config.campus.networks)
     yield clock(offset)
+
+
+def _heard(config: Config, seconds: float) -> Heard:
+    return listen(config.capture.interfaces, seconds, config.flows.duplicate_window_ms / 1e3)
 
 
 def _worst(checks: Sequence[Check]) -> str:
@@ -83,6 +85,6 @@ def _worst(checks: Sequence[Check]) -> str:
 
 def _show(console: Console, check: Check) -> None:
     console.print(f"{_SIGNS[check.verdict]:<12}", style=_STYLES[check.verdict], end=" ")
-    console.print(f"{check.name}: {check.zh} · {check.en}")
+    console.print(f"{check.name}: {check.zh} · {check.en}", soft_wrap=True)
     if check.remedy_zh:
-        console.print(f"    → {check.remedy_zh} · {check.remedy_en}")
+        console.print(f"    → {check.remedy_zh} · {check.remedy_en}", soft_wrap=True)

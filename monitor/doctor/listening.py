@@ -60,8 +60,9 @@ def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> 
         for source in sources:
             source.close()  # type: ignore[attr-defined]
     finally:
-        for closing in (*rings, *sockets):
-            closing.close()
+        for ring, sock in zip(rings, sockets, strict=True):
+            ring.close()
+            sock.close()
     rows += [output.rows for output in table.finish()]
     heard.rows = np.concatenate(rows)
     counters = table.counters()

@@ -42,7 +42,10 @@ def _traffic(heard: Heard) -> Check:
         )
         return Check("mirror traffic", BAD, zh, en, *remedy, seen)
     if heard.packets < _LEAST_PACKETS:
-        remedy = ("在有人上网时再查，或 --seconds 更长", "check again when the network is used, or for longer")
+        remedy = (
+            "在有人上网时再查，或 --seconds 更长",
+            "check when the network is used, or for longer",
+        )
         return Check("mirror traffic", UNKNOWN, f"{zh}，太少", f"{en}: too few to tell", *remedy, seen)
     return Check("mirror traffic", GOOD, zh, en, seen=seen)
 
@@ -98,7 +101,8 @@ def _tags(heard: Heard) -> Check:
             "keep flows.vlan: ignore; else each connection falls into two",
             seen,
         )
-    return Check("mirror vlan", GOOD, f"{tagged} 帧带标签，两向一致", f"{tagged} tagged; both ways alike", seen=seen)
+    zh, en = f"{tagged} 帧带标签，两向一致", f"{tagged} frames are tagged; both ways alike"
+    return Check("mirror vlan", GOOD, zh, en, seen=seen)
 
 
 def _copies(heard: Heard) -> Check:
