@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from monitor.doctor import link
 from monitor.doctor.check import BAD, GOOD, WARN, Check
 from wire.capture.errors import CaptureError
 from wire.capture.packet_socket import SocketPlan, open_packet_socket
 
-_SYS = Path("/sys/class/net")
-_IFF_UP = 0x1
 _FEW_BLOCKS = {"block_bytes": 1 << 16, "blocks": 4, "frame_timeout_ms": 10}
 
 
 def interface(name: str, promiscuous: bool) -> Check:
     """The interface, and whether a packet socket opens on it as configured."""
     check = f"interface {name}"
-    folder = _SYS / name
-    if "/" in name or name in ("", ".", "..") or not folder.exists():
-        known = ", ".join(sorted(path.name for path in _SYS.iterdir()))
+    try:
+        flags = link.flags(name)
+    except OSError:
+        known = ", ".join(link.names())
         return Check(
             check,
             BAD,
@@ -27,9 +25,8 @@ def interface(name: str, promiscuous: bool) -> Check:
             f"改配置 capture.interfaces；现有：{known}",
             f"set capture.interfaces to one of: {known}",
         )
-    flags = int(_text(folder / "flags") or "0", 16)
-    seen = {"operstate": _text(folder / "operstate"), "mtu": _text(folder / "mtu"), "flags": hex(flags)}
-    if not flags & _IFF_UP:
+    seen = {"flags": hex(flags), "mtu": link.mtu(name)}
+    if not flags & link.IFF_UP:
         return Check(
             check,
             BAD,
@@ -53,7 +50,7 @@ def interface(name: str, promiscuous: bool) -> Check:
     except CaptureError as error:
         remedy = ("见权限一项", "see privileges")
         return Check(check, BAD, f"{name} 无法抓包", f"no capture: {error}", *remedy, seen)
-    if seen["operstate"] == "down" or _text(folder / "carrier") == "0":
+    if not flags & link.IFF_RUNNING:
         return Check(
             check,
             WARN,
@@ -65,10 +62,3 @@ def interface(name: str, promiscuous: bool) -> Check:
         )
     mode = ("，混杂模式可用", ", promiscuous mode works") if promiscuous else ("", "")
     return Check(check, GOOD, f"{name} 可抓包{mode[0]}", f"{name} can be captured{mode[1]}", seen=seen)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

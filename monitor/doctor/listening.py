@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.doctor.link import address
+from wire.capture.frame_index import FrameArrays
 from wire.capture.frames import FrameBlock
 from wire.capture.packet_socket import SocketPlan, open_packet_socket
 from wire.capture.ring import Ring
@@ -44,13 +45,13 @@ def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> 
     """Listen on interfaces, one after the other counted into one. Raises CaptureError."""
     heard = Heard(seconds)
     table = FlowTable(FlowSettings(max_flows=65_536, duplicate_window_seconds=window_seconds))
-    rows: list[NDArray[np.void]] = []
-    end = time.monotonic() + seconds
+    rows: list[NDArray[np.void]] = [output.rows for output in table.advance(_nothing())]
     sockets = [open_packet_socket(_plan(name)) for name in interfaces]
     rings = [Ring(sock.fileno(), _plan(name)) for sock, name in zip(sockets, interfaces, strict=True)]
     try:
         sources = [ring.blocks(0.05) for ring in rings]
-        macs = [_own_address(name) for name in interfaces]
+        macs = [address(name) for name in interfaces]
+        end = time.monotonic() + seconds  # after what it takes to load the kernels
         while time.monotonic() < end and heard.packets < _MOST_PACKETS:
             for source, own in zip(sources, macs, strict=True):
                 block = next(source)
@@ -69,6 +70,11 @@ def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> 
     heard.packets, heard.decoded = counters["packets"], counters["decoded"]
     heard.duplicates = counters["duplicates"]
     return heard
+
+
+def _nothing() -> FrameBlock:
+    """A block without frames, to have the kernels at hand before packets come."""
+    return FrameArrays.empty(1).block(np.zeros(1, np.uint8), 0, np.array([_ETHERNET], np.int32))
 
 
 def _plan(interface: str) -> SocketPlan:
@@ -98,8 +104,3 @@ def _note(heard: Heard, block: FrameBlock, own: bytes) -> None:
             if pair is not None:
                 pair[0] += frames
                 pair[1] += frames * tags
-
-
-def _own_address(interface: str) -> bytes:
-    text = (Path("/sys/class/net") / interface / "address").read_text(encoding="ascii").strip()
-    return bytes.fromhex(text.replace(":", ""))
