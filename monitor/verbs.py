@@ -15,6 +15,8 @@ from monitor.catalogue_verbs import catalogue, explain
 from monitor.errors import USAGE, CommandEnd, user_errors
 from monitor.model_verbs import model
 from monitor.register_verbs import register
+from monitor.self_verbs import doctor, status
+from monitor.self_verbs import top as watch_live
 
 
 class Format(StrEnum):
@@ -48,6 +50,9 @@ application.add_typer(register, name="register")
 application.add_typer(model, name="model")
 application.add_typer(catalogue, name="catalogue")
 application.command(help="一个名称属于什么、为什么 · what a host name is, and which entry says so")(explain)
+application.command(help="自检与改法 · what stands in the way of seeing everything, and the remedy")(doctor)
+application.command(help="守护进程的状况 · how the running daemon is, and why")(status)
+application.command(name="top", help="实时查看 · the running daemon, live")(watch_live)
 
 #: What the command-line parser raises. Which module that class lives in differs between versions
 #: of typer; it is the one ancestor of BadParameter that can show itself.
@@ -203,25 +208,6 @@ def simulate(
         from monitor.simulate.simulate import simulate as work
 
         return work(scenario, out, truth, None)
-
-
-@application.command(help="自检与改法 · what stands in the way of seeing everything, and the remedy")
-def doctor(
-    interfaces: Annotated[
-        list[str] | None,
-        typer.Option("--interface", "-i", metavar="NAME", help="镜像口 · the tap; else as configured"),
-    ] = None,
-    config: _ConfigFile = None,
-    seconds: Annotated[
-        float, typer.Option("--seconds", min=0, max=3_600, help="听多久 · how long to listen; 0: not at all")
-    ] = 10,
-    form: Annotated[Format, typer.Option("--format", help="输出格式 · form of the answer")] = Format.table,
-) -> int:
-    """Examine the sensor; 1 when something is bad."""
-    with user_errors():
-        from monitor.doctor.examine import doctor as work
-
-        return work(config, interfaces or [], seconds, form is Format.json)
 
 
 @configuration.command(help="检查配置 · check a configuration, every error with its line")
