@@ -19,7 +19,7 @@ import pytest
 from tests.end_to_end.live_daemon import FAR_END, LiveDaemon, eventually, live_daemon
 from tests.wire.capture.namespaces import sender
 from tests.wire.flows.connections import HANDSHAKE, C
-from tests.wire.flows.frames import ACK, FIN, PSH, tcp
+from tests.wire.flows.frames import ACK, FIN, PSH, SYN, tcp
 
 MACS = bytes.fromhex("0200000000020200000000010800")
 
@@ -95,7 +95,7 @@ def test_one_way_visibility_is_recognised(daemon: LiveDaemon) -> None:
     with sender(FAR_END) as sock:
         for k in range(1_500):
             ends = (f"10.0.{k >> 8}.{k & 255}", 50_000, *C[2:])
-            for flags, sequence in ((ACK, 1000), (PSH | ACK, 1000), (FIN | ACK, 1001)):
+            for flags, sequence in ((SYN, 999), (ACK, 1000), (PSH | ACK, 1000), (FIN | ACK, 1001)):
                 sock.send(MACS + tcp(*ends, flags, sequence, b"x" if flags & PSH else b""))
                 daemon.sent += 1
             if k % 16 == 0:

@@ -3,7 +3,7 @@
 Who acknowledges has received something. A connection in which one side acknowledges what the other
 was never seen to send was seen one way: a mirror of one direction, a missing half of a pair of
 taps, or routing that takes another way back. An unanswered SYN tells nothing (a scan looks so), nor
-does a reset alone, which may answer a packet with a forged source.
+do a few resets alone, which may answer packets with a forged source.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from wire.flows.records import TCP
 TCP_SEEN = ("both_ways", "one_way", "unanswered")
 _BOTH, _ONE, _UNANSWERED = range(len(TCP_SEEN))
 _RST, _ACK = 4, 16
+#: A peer that is gone is answered by as many resets at most, with the ACK bit (RFC 9293 section 3.5.2).
+_RESETS = 3
 #: With fewer connections that tell something, nothing is concluded.
 LEAST_CONNECTIONS = 50
 #: Above this share the tap sees one way. Of both ways, lost packets leave a few per cent.
@@ -32,7 +34,7 @@ def tcp_seen(rows: NDArray[np.void]) -> NDArray[np.int64]:
     packets = np.ascontiguousarray(whole["packets"])
     flags = np.bitwise_or.reduce(np.ascontiguousarray(whole["tcp_flags"]), axis=1)
     both = packets.min(axis=1) > 0
-    acknowledges = (flags & _ACK != 0) & (flags & _RST == 0)
+    acknowledges = (flags & _ACK != 0) & ((flags & _RST == 0) | (packets.sum(axis=1) > _RESETS))
     seen = np.where(both, _BOTH, np.where(acknowledges, _ONE, _UNANSWERED))
     return np.bincount(seen, minlength=len(TCP_SEEN))
 

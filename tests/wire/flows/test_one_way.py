@@ -39,6 +39,7 @@ def sent_by(end: tuple[str, int, str, int]) -> list[tuple[float, bytes]]:
         (sent_by(S), "one_way"),
         (sent_by(C)[1:], "one_way"),  # from the middle on
         (HANDSHAKE[:1] * 3, "unanswered"),
+        ([*sent_by(C), (0.2, tcp(*C, RST | ACK, 1009))], "one_way"),
         ([(0, tcp(*S, RST | ACK, 1))], "unanswered"),  # an answer to a forged source
         ([*HANDSHAKE[:1], (0.1, tcp(*S, RST | ACK, 1))], "both_ways"),
     ],
