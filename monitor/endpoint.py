@@ -12,12 +12,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST
-
 from monitor.health import Health
 
 _READ_SECONDS = 5.0
 _MOST_CONNECTIONS = 16
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"  # all our names are of the first format
 _JSON = "application/json; charset=utf-8"
 
 
@@ -83,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, self.server.metrics())
+            self._answer(HTTPStatus.OK, _EXPOSITION, self.server.metrics())
         elif path in ("/healthz", "/readyz") and self.server.health is not None:
             health = self.server.health()
             good = health.live if path == "/healthz" else health.ready

@@ -13,11 +13,11 @@ from types import FrameType
 
 import numpy as np
 import typer
-from prometheus_client import start_http_server
 
 from detectors.findings import Finding
 from monitor import config_file
 from monitor.config import Metrics
+from monitor.endpoint import Endpoint
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
 from monitor.session import Session
 from monitor.shipped import shipped
@@ -57,7 +57,8 @@ def play(capture: str | None, speed: float, config_path: Path | None, stay: bool
         session = Session(reader, config, None, pseudonymise=True)
         if config.privacy.key_file is None:
             tell(_PASSING_PSEUDONYMS)
-        server, url = _serve(config.metrics, session)
+        endpoint = _serve(config.metrics, session)
+        url = f"http://{config.metrics.address}:{endpoint.port}/metrics"
         tell(f"指标 metrics: {url}; 播放 playing {path}")
         told = 0
 
@@ -75,8 +76,7 @@ def play(capture: str | None, speed: float, config_path: Path | None, stay: bool
         if stay:
             tell(f"已播完 the capture is over; {url} stays until Ctrl-C")
             stop.wait()
-        server.shutdown()
-        server.server_close()
+        endpoint.close()
     for problem in summary["problems"]:
         tell(problem)
     return WHOLE if summary["complete"] else CUT_OFF
@@ -121,15 +121,12 @@ def steps(block: FrameBlock, step_ns: int = _STEP_NS) -> Iterator[FrameBlock]:
         )
 
 
-def _serve(metrics: Metrics, session: Session):  # type: ignore[no-untyped-def]
+def _serve(metrics: Metrics, session: Session) -> Endpoint:
     try:
-        server, _ = start_http_server(
-            metrics.port, addr=metrics.address, registry=session.results.exposition.registry
-        )
+        return Endpoint(metrics.address, metrics.port, session.results.exposition.text, None)
     except OSError as error:
         where = f"{metrics.address}:{metrics.port}"
         raise CommandEnd(USAGE, f"metrics cannot be served on {where}: {error.strerror}") from error
-    return server, f"http://{metrics.address}:{server.server_port}/metrics"
 
 
 def _announce(finding: Finding, session: Session) -> None:

@@ -151,7 +151,7 @@ def get(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[int, str, b
 
 def test_what_is_served(served: tuple[Endpoint, list[Health]]) -> None:
     endpoint, now = served
-    assert get(endpoint, "/metrics") == (200, "text/plain; version=1.0.0; charset=utf-8", b"metric 1\n")
+    assert get(endpoint, "/metrics") == (200, "text/plain; version=0.0.4; charset=utf-8", b"metric 1\n")
     for path in ("/healthz", "/readyz", "/readyz?verbose"):
         status, kind, body = get(endpoint, path)
         assert (status, kind) == (200, "application/json; charset=utf-8")
