@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import termios
@@ -122,11 +123,11 @@ def _keys() -> Iterator:  # type: ignore[type-arg]
     def quit_within(seconds: float) -> bool:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if select.select([descriptor], [], [], left)[0] and sys.stdin.read(1) in ("q", "Q", ""):
+            if select.select([descriptor], [], [], left)[0] and os.read(descriptor, 1) in (b"q", b"Q", b""):
                 return True
         return False
 
-    tty.setcbreak(descriptor)
+    tty.setcbreak(descriptor, termios.TCSADRAIN)
     try:
         yield quit_within
     finally:

@@ -108,7 +108,7 @@ def test_one_way_visibility_is_recognised(daemon: LiveDaemon) -> None:
 
 
 def test_top_in_a_terminal(daemon: LiveDaemon) -> None:
-    text = _in_a_terminal(command(daemon, "top", "--seconds", "0.3"), daemon.root, until="education")
+    text = _in_a_terminal(command(daemon, "top", "--seconds", "0.3"), daemon.root, until="Mbit/s")
     assert "就绪 ready" in text
     assert "Mbit/s" in text
     assert "Traceback" not in text
