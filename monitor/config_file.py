@@ -141,6 +141,9 @@ def _absolute(path: Path, tree: Tree, at: Location, problems: list[str]) -> Path
     place = tree.place_of(at)
     assert place is not None
     text = str(path)
+    if "\0" in text:
+        problems.append(f"{place}: {dotted(at)}: {text!r} names no file: it holds a zero byte")
+        return path
     if not text.startswith(CREDENTIAL):
         return place.path.resolve().parent / path
     name, folder = text.removeprefix(CREDENTIAL), os.environ.get(_CREDENTIALS_DIRECTORY)

@@ -86,7 +86,12 @@ class _Reader:
         below = Tree(data={})
         for i, name in enumerate(names):
             at, target = tree.places[(INCLUDE, i)], path.parent / name
-            if target.resolve() in including:
+            try:
+                whole = target.resolve()
+            except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a zero byte
+                tree.problems.append(f"{at}: {INCLUDE}: {name!r} names no file: {error}")
+                continue
+            if whole in including:
                 tree.problems.append(f"{at}: {INCLUDE}: {target} includes itself; remove one of the includes")
             elif len(including) > _MAX_INCLUDE_DEPTH:
                 tree.problems.append(f"{at}: {INCLUDE}: deeper than {_MAX_INCLUDE_DEPTH} files")
@@ -146,6 +151,8 @@ def _compose(path: Path, tree: Tree) -> yaml.Node | None:
         tree.problems.append(_not_yaml(path, error))
     except UnicodeDecodeError:
         tree.problems.append(f"{path}:1: not UTF-8 text")
+    except RecursionError:
+        tree.problems.append(f"{path}:1: nested too deeply")
     return None
 
 
@@ -167,12 +174,13 @@ def _plain(path: Path, node: yaml.Node, at: Location, tree: Tree) -> Any:
     if isinstance(node, yaml.MappingNode):
         result: dict[str, Any] = {}
         for key, value in node.value:
-            here = (*at, str(key.value))
-            if key.value in result:
+            name = str(key.value)
+            here = (*at, name)
+            if name in result:
                 tree.problems.append(f"{path}:{key.start_mark.line + 1}: {dotted(here)}: stands twice")
                 continue
             tree.places[here] = Place(path, key.start_mark.line + 1)
-            result[str(key.value)] = _plain(path, value, here, tree)
+            result[name] = _plain(path, value, here, tree)
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_plain(path, item, (*at, i), tree) for i, item in enumerate(node.value)]

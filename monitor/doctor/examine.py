@@ -52,7 +52,10 @@ def examine(config: Config, seconds: float) -> Iterator[Check]:
     """Every check; listens on the taps for `seconds`, or not at all with 0."""
     offset = offset_ns()
     taps = config.capture.interfaces
-    able = [privileges(), *(interface(name, config.capture.promiscuous) for name in taps)]
+    able = [
+        privileges(),
+        *(interface(name, config.capture.promiscuous, config.capture.filter) for name in taps),
+    ]
     yield from able
     if not taps:
         yield Check(

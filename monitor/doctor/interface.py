@@ -10,8 +10,8 @@ from wire.capture.packet_socket import SocketPlan, open_packet_socket
 _FEW_BLOCKS = {"block_bytes": 1 << 16, "blocks": 4, "frame_timeout_ms": 10}
 
 
-def interface(name: str, promiscuous: bool) -> Check:
-    """The interface, and whether a packet socket opens on it as configured."""
+def interface(name: str, promiscuous: bool, filter_text: str | None = None) -> Check:
+    """The interface, and whether a packet socket opens on it as configured, with its filter."""
     check = f"interface {name}"
     try:
         flags = link.flags(name)
@@ -44,11 +44,11 @@ def interface(name: str, promiscuous: bool) -> Check:
                 promiscuous=promiscuous,
                 fanout_group=None,
                 fanout_size=1,
-                filter_text=None,
+                filter_text=filter_text,
             )
         ).close()
     except CaptureError as error:
-        remedy = ("见权限一项", "see privileges")
+        remedy = ("见权限一项；过滤式见 capture.filter", "see privileges, and capture.filter")
         return Check(check, BAD, f"{name} 无法抓包", f"no capture: {error}", *remedy, seen)
     if not flags & link.IFF_RUNNING:
         return Check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.doctor.check import BAD, GOOD, WARN, Check
+from monitor.doctor.check import BAD, GOOD, Check
 
 _CAP_NET_RAW = 13  # linux/capability.h
 
@@ -27,7 +27,7 @@ def privileges() -> Check:
         return Check("privileges", GOOD, "只有 CAP_NET_RAW", "CAP_NET_RAW and nothing else", seen=seen)
     return Check(
         "privileges",
-        GOOD if effective else WARN,
+        GOOD,
         "有 CAP_NET_RAW（此处权限更多；服务只保留这一项）",
         "CAP_NET_RAW is there (and more here; the service keeps this one)",
         seen=seen,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.config_file import ConfigError, load, load_with_places, show_with_places
 
@@ -135,3 +137,46 @@ def test_where_each_value_comes_from(tmp_path: Path) -> None:
     shown.write_text(text)
     assert load(shown) == config
     assert set(yaml.safe_load(text)) == set(type(config).model_fields)
+
+
+HOSTILE = (
+    b"[" * 5_000,
+    b"{a: " * 2_000,
+    b"? [a, b]\n: c\n",
+    b"? {a: b}\n: c\n",
+    b"campus: {id: " + b"9" * 10_000 + b"}",
+    b"campus: {timezone: 2026-99-99}",
+    b"rules: {calendar: {holidays: [2026-13-45]}}",
+    b"a: &a [*a, *a, *a]\n",
+    b"campus: !!python/name:os.system x",
+    b"campus: !!binary aGk=\n",
+    b"flows: {max_flows: .nan}",
+    b"include: [[]]\n",
+    b"include: [0, ~]\n",
+    b'include: ["\\0"]\n',
+    b'privacy: {key_file: "a\\0b"}\n',
+)
+
+
+def lines_of(folder: Path, text: bytes) -> list[str]:
+    """What is told of a file; nothing where it can be used. Whatever else is raised fails the test."""
+    path = folder / "any.yaml"
+    path.write_bytes(text)
+    try:
+        load(path)
+    except ConfigError as error:
+        return error.lines
+    return []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_told_of(tmp_path: Path, text: bytes) -> None:
+    told = lines_of(tmp_path, text)
+    assert told
+    assert all(line.startswith(str(tmp_path)) for line in told)
+
+
+@given(st.binary(max_size=200) | st.text("abk:{}[]&*!?|>-#'\" \n\t01,.%@`~", max_size=80).map(str.encode))
+def test_no_text_raises_anything_else(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    assert all(line.startswith(str(folder)) for line in lines_of(folder, text))

@@ -52,6 +52,8 @@ def test_interfaces() -> None:
     with own_namespace():
         pair("wire", "tap")
         assert is_sound(interface("tap", promiscuous=True)).verdict == GOOD
+        assert is_sound(interface("tap", True, "not port 22")).verdict == GOOD
+        assert is_sound(interface("tap", True, "not a filter")).verdict == BAD
         ip("link", "set", "wire", "down")
         assert is_sound(interface("tap", promiscuous=True)).verdict == WARN  # no carrier
         assert is_sound(interface("wire", promiscuous=True)).verdict == BAD  # down
