@@ -113,6 +113,7 @@ class Policy:
         return {
             "services": of_json(self._known.catalogue.ids),
             "judged_before": np.array([self._judged_before]),
+            "silent": of_json(self._known.silent),
             **{key: part for name, book in self._books() for key, part in under(name, book.state()).items()},
         }
 
@@ -121,6 +122,7 @@ class Policy:
         now = {service: at for at, service in enumerate(self._known.catalogue.ids)}
         places = np.array([now.get(service, -1) for service in json_of(parts["services"])], np.int32)
         self._judged_before = int(parts["judged_before"][0])
+        self._known.silent = json_of(parts["silent"])
         for name, book in self._books():
             book.restore(within(name, parts), places)
 
