@@ -202,12 +202,13 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="X.json", help="真值 · incidents and embeddings")
     ] = None,
+    config: _ConfigFile = None,
 ) -> int:
     """Write an invented campus."""
     with user_errors():
         from monitor.simulate.simulate import simulate as work
 
-        return work(scenario, out, truth, None)
+        return work(scenario, out, truth, config)
 
 
 @configuration.command(help="检查配置 · check a configuration, every error with its line")

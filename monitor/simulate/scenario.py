@@ -123,12 +123,11 @@ class Browsing(Part):
 
 
 class Expectation(Part):
-    """What rules must make of the scenario, for tests. `register` is a folder beside the scenario."""
+    """What a rule must make of the scenario, with configs/scenarios/campuswatch.yaml: for tests."""
 
     rule: str
     fires: bool
     subject: str | None = None
-    register_lists: str | None = None
 
 
 class Scenario(Part):

@@ -13,8 +13,8 @@ import typer
 from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
+from monitor import config_file
 from monitor.errors import WHOLE
-from monitor.shipped import shipped
 from monitor.simulate.calls import calls
 from monitor.simulate.frames import FILE_HEADER, frames
 from monitor.simulate.hosts import Hosts, ScenarioError
@@ -31,10 +31,13 @@ _TALKS, _PACKETS = 16_384, 262_144
 _PORTS_FROM, _PORTS = 20_000, 44_000
 
 
-def simulate(scenario_path: Path, out: Path, truth_path: Path | None, catalogue: list[Path] | None) -> int:
-    """Write the capture and the truth; the exit code. Raises ScenarioError."""
+def simulate(scenario_path: Path, out: Path, truth_path: Path | None, config_path: Path | None) -> int:
+    """Write the capture and the truth; the exit code. Raises ConfigError, CatalogueError, ScenarioError.
+
+    The names that services are called by come from the configuration's catalogue.
+    """
     scenario = load_scenario(scenario_path)
-    known = Catalogue.load(catalogue or [shipped("configs/catalogue")])
+    known = Catalogue.load(config_file.load(config_path).catalogue.paths)
     try:
         truth, count = write_capture(scenario, known, out)
         if truth_path is not None:
