@@ -27,6 +27,7 @@ from detectors.policy import Policy
 from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
+from detectors.use.app_day import AppDay
 from wire.names.strings import StringTable
 
 _SECOND_NS = 1_000_000_000
@@ -194,6 +195,10 @@ class Detectors:
     def embeddings(self) -> Sequence[Embedding]:
         """What is known by now of third parties that ride along with apps."""
         return self._riders.result()
+
+    def app_days(self) -> Sequence[AppDay]:
+        """How long devices used each education app on each day that is over, and its standing."""
+        return self._policy.app_days
 
     @property
     def hosts_are_clients(self) -> bool:

@@ -16,8 +16,9 @@ from detectors.register.standing import Register
 from detectors.rules.book import DAY_RULES, WINDOW_RULES
 from detectors.rules.rule import DayCase, Knowledge, WindowCase
 from detectors.rules.settings import RuleSettings
+from detectors.use.app_day import MOST_APP_DAYS, AppDay
 from detectors.use.calendar import Calendar
-from detectors.use.day import Day, apps_of
+from detectors.use.day import AppUse, Day, apps_of
 from detectors.use.leaks import Leaks, NameOf
 from detectors.use.link_rows import WINDOW_MINUTES
 from detectors.use.sessions import device_uses
@@ -64,6 +65,8 @@ class Policy:
         self._weaknesses = Weaknesses()
         self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
+        #: What a page tells of the days that are over; bounded.
+        self.app_days: list[AppDay] = []
         self._chosen = self._services_of_interest()
 
     def judge_by(
@@ -209,8 +212,16 @@ class Policy:
             embeddings=tuple(embeddings()),
         )
         case = DayCase(day, self._known)
+        self.app_days.extend(self._app_day(case, index, app) for index, app in day.apps.items())
+        del self.app_days[:-MOST_APP_DAYS]
         found = [finding for rule in DAY_RULES for finding in rule.judge(case)]
         return sorted(found, key=lambda each: (each.start_ns, each.rule, each.subject.value))
+
+    def _app_day(self, case: DayCase, index: int, app: AppUse) -> AppDay:
+        service = self._known.catalogue.ids[index]
+        states = self._known.register.standing(service, case.day.date)
+        standing = {status: ",".join(state.values) or state.value for status, state in states.items()}
+        return AppDay(service, case.day.date, tuple(sorted(app.devices["active"].tolist())), standing)
 
     @staticmethod
     def _ours(rows: NDArray[np.void], all_clients: bool) -> NDArray[np.void]:

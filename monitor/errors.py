@@ -49,6 +49,7 @@ def _code_of(error: Exception) -> int | None:
     from monitor.simulate.hosts import ScenarioError
     from sinks.records.folder import OutputError
     from sinks.records.pseudonyms import PrivacyKeyError
+    from sinks.reports.page import ReportError
     from wire.capture.errors import CaptureError
     from wire.kernel_guard import UnsafeEnvironment
 
@@ -59,6 +60,7 @@ def _code_of(error: Exception) -> int | None:
         OutputError,
         PrivacyKeyError,
         RegisterError,
+        ReportError,
         ScenarioError,
         UnsafeEnvironment,
     )

@@ -8,13 +8,19 @@ from pathlib import Path
 from monitor import config_file
 from monitor.errors import CUT_OFF, WHOLE, tell, user_errors
 from monitor.progress import progress_of
+from monitor.report_page import write_report
 from monitor.session import Session
 from monitor.summary_text import write_json, write_table
 from wire.capture.files import open_captures
 
 
 def replay(
-    captures: Sequence[str], out: Path | None, config_path: Path | None, as_json: bool, pseudonymise: bool
+    captures: Sequence[str],
+    out: Path | None,
+    config_path: Path | None,
+    as_json: bool,
+    pseudonymise: bool,
+    report: Path | None = None,
 ) -> int:
     """Run the whole job over captures; the exit code. Raises CommandEnd."""
     with user_errors():
@@ -25,6 +31,8 @@ def replay(
                 with progress_of(reader) as advance:
                     session.carry(reader, advance)
                 summary = session.publish()
+                if report is not None:
+                    write_report(report, session.detectors, session.results, summary, config)
             finally:
                 session.abandon()
     if as_json:

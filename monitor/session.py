@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from detectors.judge import Detectors
 from monitor import __version__
 from monitor.config import Config
 from monitor.handover import REJECTS, TABLE_COUNTERS
@@ -81,6 +82,11 @@ class Session:
         told = summary(self._account(), self.results.tally, __version__)
         self.results.publish(told)
         return told
+
+    @property
+    def detectors(self) -> Detectors:
+        """What judged the packets."""
+        return self._analysis.detectors
 
     def abandon(self) -> None:
         """Leave nothing half-done behind."""

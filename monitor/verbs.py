@@ -102,13 +102,16 @@ def replay(
     addresses: Annotated[
         Addresses, typer.Option("--addresses", help="校内地址 · internal addresses in results")
     ] = Addresses.keep,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="图表页面 · a page to look at")
+    ] = None,
 ) -> int:
     """Replay captures."""
     with user_errors():
         _check_key(config, addresses)
         from monitor.replay import replay as work
 
-        return work(captures, out, config, form is Format.json, addresses is Addresses.pseudonym)
+        return work(captures, out, config, form is Format.json, addresses is Addresses.pseudonym, report)
 
 
 @application.command(help="监测接口，或播放抓包 · watch interfaces, or play a capture, with /metrics")

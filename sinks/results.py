@@ -31,6 +31,7 @@ from sinks.records.folder import (
 )
 from sinks.records.pseudonyms import Pseudonyms
 from sinks.records.windows import write_windows
+from sinks.reports.timeline import Timeline
 from sinks.tally import Tally
 from wire.names.strings import StringTable
 
@@ -54,6 +55,7 @@ class Results:
         self.findings: list[Finding] = []
         self._place: dict[str, int] = {}
         self.embeddings: Sequence[Embedding] = ()
+        self.timeline = Timeline()
         self.pseudonyms = pseudonyms
         self._folder = folder
         self._windows: list[NDArray[np.void]] = []
@@ -72,6 +74,7 @@ class Results:
     def keep_flows(self, flows: FlowRows) -> None:
         """Count rows and keep them for the history; the arrays must not change afterwards."""
         self.tally.add_flows(flows.rows, flows.facts, flows.service, flows.category)
+        self.timeline.add(flows.rows, flows.category)
         if self._folder is not None:
             with _told():
                 self._flows.write(flows)

@@ -170,15 +170,14 @@ class Embeddings:
         apps, thirds = pairs
         effect = told.effect[pairs]
         share = known.sessions_with[pairs] / known.sessions[apps]
-        game = self._app_of[self._thirds[thirds]]
-        played = np.where(game >= 0, known.sessions[game], 0)
+        played = self._app_of[self._thirds[thirds]] >= 0
         return np.asarray(
             told.separable[apps]
             & ~told.borrowed[pairs]
             & (q_value <= settings.false_discovery_rate)
             & (clients >= settings.least_clients)
             & (effect >= np.maximum(settings.least_effect, settings.least_share * share))
-            & (known.sessions_with[pairs] >= settings.least_game_share * played)
+            & (~played | (known.share_within()[pairs] >= settings.least_game_share))
         )
 
     def _count(

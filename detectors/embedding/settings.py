@@ -13,7 +13,7 @@ class EmbeddingSettings:
     clients that a pair needs. least_effect: minutes a session. least_share: of the third party's
     minutes in the app's sessions, what the app itself must account for. most_inflation: beyond
     it the app is too often in use together with others to be told from them. least_game_share: of a
-    game's sessions, what must lie in sessions of the app: a game that is played for itself is none
+    game's minutes, what must lie in sessions of the app: a game that is played for itself is none
     that rides along. most_open_sessions: 28 bytes each.
     """
 

@@ -93,6 +93,19 @@ class Statistics:
         self.sessions += other.sessions
         self.sessions_with += other.sessions_with
 
+    def share_within(self) -> NDArray[np.float64]:
+        """Share of each third party's minutes in which each app was active, float64[apps, thirds]."""
+        keys, values = self.responses.items()
+        column = keys // self.thirds % self.columns
+        own = column >= 2
+        app = (column[own] - 2) // PHASES
+        within = np.zeros((self.apps, self.thirds))
+        np.add.at(within, (app, keys[own] % self.thirds), values[own])
+        keys, values = self.hits.items()
+        total = np.zeros(self.thirds)
+        np.add.at(total, keys % self.thirds, values)
+        return within / np.maximum(total, 1)
+
     def clients_of_pairs(self) -> NDArray[np.int64]:
         """Distinct clients in whose sessions a third party showed up, int64[apps, thirds].
 
