@@ -133,7 +133,7 @@ class Embeddings:
         known = self.statistics
         if not known.sessions_with.any():
             return []
-        told = fit(known, self._settings.most_inflation)
+        told = fit(known, self._settings.most_inflation, self._app_of[self._thirds])
         apps, thirds = np.nonzero(known.sessions_with)
         other = self._apps[apps] != self._thirds[thirds]
         pairs = apps[other], thirds[other]

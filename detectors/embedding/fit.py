@@ -52,8 +52,12 @@ class Fit:
     separable: NDArray[np.bool_]
 
 
-def fit(statistics: Statistics, most_inflation: float) -> Fit:
-    """Solve for all third parties. Without a single minute every p-value is 1."""
+def fit(statistics: Statistics, most_inflation: float, itself: NDArray[np.int64]) -> Fit:
+    """Solve for all third parties. Without a single minute every p-value is 1.
+
+    itself int64[thirds]: the app that a third party is at the same time (a game), -1 none. It does
+    not explain itself away: its own predictors are left out where it is the response.
+    """
     shape = (statistics.apps, statistics.thirds)
     blank = Fit(
         np.zeros(shape), np.zeros(shape), np.zeros(shape), np.ones(shape),
@@ -67,8 +71,11 @@ def fit(statistics: Statistics, most_inflation: float) -> Fit:
     apps = np.flatnonzero(statistics.sessions)
     contrasts = _contrasts(statistics, sums, apps)
     weights = inverse @ contrasts
+    without = _without_itself(sums, inverse, itself)
+    for third, (own, carry) in without.items():
+        beta[:, third] -= carry @ beta[own, third]
     estimate = contrasts.T @ beta
-    variance, buckets = _clustered(sums, beta, weights)
+    variance, buckets = _clustered(sums, beta, weights, without)
     error = np.sqrt(variance)
     spread = _buckets_with(sums, apps)
     freedom = np.maximum(np.minimum(buckets, spread) - 1, 1)[:, None]
@@ -82,6 +89,7 @@ def fit(statistics: Statistics, most_inflation: float) -> Fit:
     blank.effect[apps], blank.p_value[apps] = whole, np.where(spread[:, None] >= 2, p_value, 1.0)
     blank.low[apps], blank.high[apps] = whole - margin, whole + margin
     blank.borrowed[apps] = alone + BORROWED_ERRORS * alone_error < BORROWED_SHARE * onset
+    blank.borrowed[:, itself >= 0] = False  # where a game is, the app is not alone
     blank.separable[apps] = inflation <= most_inflation
     return blank
 
@@ -198,14 +206,32 @@ def _contrasts(statistics: Statistics, sums: _Sums, apps: NDArray[np.int64]) -> 
     return np.concatenate([onset, whole, alone], axis=1)
 
 
+#: Of some third parties: predictors that are left out, and what takes them out of a solution.
+_Without = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
+def _without_itself(sums: _Sums, inverse: NDArray[np.float64], itself: NDArray[np.int64]) -> _Without:
+    """By partition of the inverse: of a solution x, x - carry @ x[own] is the one without `own`."""
+    found: _Without = {}
+    for third in np.flatnonzero((itself >= 0) & sums.response.any(axis=0)).tolist():
+        places = (sums.place(int(itself[third]), phase) for phase in range(PHASES))
+        own = np.array([place for place in places if place >= 0], np.int64)
+        if len(own):
+            found[third] = own, inverse[:, own] @ np.linalg.inv(inverse[np.ix_(own, own)])
+    return found
+
+
 def _clustered(
-    sums: _Sums, beta: NDArray[np.float64], weights: NDArray[np.float64]
+    sums: _Sums, beta: NDArray[np.float64], weights: NDArray[np.float64], without: _Without
 ) -> tuple[NDArray[np.float64], int]:
     """Variance of each contrast and third party, errors clustered by bucket; and how many buckets."""
     variance = np.zeros((weights.shape[1], beta.shape[1]))
     for bucket in sums.seen.tolist():
-        own, score = sums.score(bucket, beta)
-        variance += (weights[own].T @ score) ** 2
+        rows, score = sums.score(bucket, beta)
+        told = weights[rows].T @ score
+        for third, (own, carry) in without.items():
+            told[:, third] -= weights[own].T @ (carry[rows].T @ score[:, third])
+        variance += told**2
     buckets = len(sums.seen)
     return variance * (buckets / max(buckets - 1, 1)), buckets
 

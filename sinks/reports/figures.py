@@ -35,6 +35,12 @@ _STANDING = (
     *("negative-list", "blacklist", "withdrawn"),
 )
 _BAD, _UNKNOWN, _NEUTRAL, _GOOD = 0.0, 1.0, 2.0, 3.0
+_SCALE: Figure = {
+    "title": {"text": "每会话分钟<br>min/session"},
+    "thickness": 12,
+    "lenmode": "pixels",
+    "len": 150,
+}
 _MOST_ROWS, _LONGEST_NAME = 40, 18
 _LAYOUT: Figure = {
     "font": {"family": "system-ui, 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif", "size": 13},
@@ -131,7 +137,7 @@ def matrix(embeddings: Sequence[Embedding], names: Mapping[str, str], apps: set[
         "customdata": [["未同现 never together" if c is None else _told(c) for c in row] for row in cells],
         "texttemplate": "%{text}", "hovertemplate": "%{y}<br>%{x}<br>%{customdata}<extra></extra>",
         "colorscale": [[0, "#eef1f4"], [0.02, "#fbe3d2"], [1, "#d55e00"]],
-        "colorbar": {"title": {"text": "每会话分钟<br>min/session"}, "thickness": 12, "lenmode": "pixels", "len": 150},
+        "colorbar": _SCALE,
     }  # fmt: skip
     layout = {**_LAYOUT, "height": 170 + 30 * len(rows), "margin": {"l": 160, "r": 20, "t": 16, "b": 80}}
     layout |= {"xaxis": {"tickangle": 35, "automargin": True}, "yaxis": {"automargin": True}}
