@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import struct
 import tempfile
 import time
 from pathlib import Path
@@ -67,6 +68,7 @@ def warm() -> int:
     base.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     _compile_rooms()
+    _compile_formats()
     _compile_ring()
     _replay_everything()
     kernels = kernel_folder.mark_whole(base)
@@ -78,8 +80,33 @@ def warm() -> int:
     return WHOLE
 
 
+def _compile_formats() -> None:
+    """Compile what reads pcapng, and what merges captures, by reading the smallest one beside another."""
+    from monitor.shipped import shipped
+    from wire.capture.files import open_captures
+
+    with tempfile.TemporaryDirectory(prefix="campuswatch-warm-") as folder:
+        smallest = Path(folder, "smallest.pcapng")
+        smallest.write_bytes(_smallest_pcapng())
+        with open_captures([smallest, shipped("pcaps/dig.pcap")]) as reader:
+            for _ in reader:
+                pass
+
+
+def _smallest_pcapng() -> bytes:
+    """A section, an Ethernet interface, a frame of 16 zeros."""
+
+    def block(kind: int, body: bytes) -> bytes:
+        size = 12 + len(body)
+        return struct.pack("<II", kind, size) + body + struct.pack("<I", size)
+
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    interface = block(1, struct.pack("<HHI", 1, 0, 0))
+    return section + interface + block(6, struct.pack("<5I", 0, 0, 0, 16, 16) + bytes(16))
+
+
 def _compile_ring() -> None:
-    """Compile the kernel that walks a live ring by showing it an empty block; no capture calls it."""
+    """Compile the kernel that walks a live ring by showing it an empty block."""
     import numpy as np
 
     from wire.capture.frame_index import FrameArrays
@@ -89,7 +116,7 @@ def _compile_ring() -> None:
 
 
 def _replay_everything() -> None:
-    """Replay the shipped captures, which between them call every other kernel."""
+    """Replay the shipped captures, which between them call all other kernels."""
     from monitor import config_file
     from monitor.session import Session
     from monitor.shipped import shipped

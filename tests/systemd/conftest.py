@@ -68,6 +68,6 @@ def small_package(root: Path, small_house: Path) -> Path:
     with locked(small_house.parent):
         if not out.exists():
             script = str(root / "systemd" / "deb" / "build")
-            run("sh", script, str(out), str(small_house), DEB_COMPRESSION="gzip")
+            run("sh", script, str(out), str(small_house))
     (package,) = out.glob("*.deb")
     return package
