@@ -214,17 +214,13 @@ def simulate(
         return work(scenario, out, truth, config)
 
 
-@configuration.command(help="检查配置 · check a configuration, every error with its line")
+@configuration.command(help="检查配置及其所指的文件 · check a configuration and what it names")
 def check(path: Annotated[Path | None, typer.Argument(metavar="FILE")] = None) -> None:
     """Check a configuration file."""
     with user_errors():
-        from monitor.config_file import load
+        from monitor.config_check import check as work
 
-        config = load(path)
-        from detectors.catalogue.catalogue import Catalogue
-
-        catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
-        typer.echo(f"可用 good: {path or 'defaults'}; 服务 services: {len(catalogue)}")
+        work(path)
 
 
 @configuration.command(help="显示生效的配置 · show the configuration in effect, as YAML")
