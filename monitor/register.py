@@ -12,7 +12,7 @@ import typer
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.schema import Service
 from detectors.register.cells import day_of
-from detectors.register.files import read_list
+from detectors.register.files import read_lists
 from detectors.register.lists import RegisterList
 from detectors.register.loading import load_register
 from detectors.register.manifest import binding_key, read_manifest, told_from
@@ -110,7 +110,7 @@ def _read(file: Path, told: dict[str, Any]) -> tuple[list[RegisterList], dict[st
     if errors:
         raise CommandEnd(USAGE, "\n".join(errors))
     if file.suffix.lower() not in (".yaml", ".yml"):
-        return [read_list(file, given)], {}
+        return read_lists(file, given), {}
     if any(value is not None for value in told.values()):
         raise CommandEnd(USAGE, f"{file}: a manifest says itself what its lists are; leave the options out")
     return read_manifest(file)

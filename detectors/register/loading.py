@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.register.errors import RegisterError
-from detectors.register.files import read_list
+from detectors.register.files import read_lists
 from detectors.register.lists import RegisterList, Told
 from detectors.register.manifest import read_manifest
 from detectors.register.standing import Register
@@ -44,4 +44,4 @@ def read_path(path: Path) -> tuple[list[RegisterList], dict[str, str]]:
         return store.lists(), store.bindings()
     if path.suffix.lower() in _YAML:
         return read_manifest(path)
-    return [read_list(path, Told())], {}
+    return read_lists(path, Told()), {}

@@ -11,7 +11,7 @@ import yaml
 
 from detectors.register.cells import day_of
 from detectors.register.errors import RegisterError
-from detectors.register.files import read_list
+from detectors.register.files import read_lists
 from detectors.register.lists import RegisterList, Told
 from detectors.register.names import filing_number, host_of, plain_name
 from detectors.register.statuses import STATUSES
@@ -61,7 +61,7 @@ def read_manifest(path: Path) -> tuple[list[RegisterList], dict[str, str]]:
             continue
         told = told_from({k: v for k, v in entry.items() if k != "file"}, where, errors)
         try:
-            lists.append(read_list(path.parent / entry["file"], told))
+            lists.extend(read_lists(path.parent / entry["file"], told))
         except RegisterError as error:
             errors.extend(error.errors)
     bindings = _bindings(path, tree.get("bindings"), errors)

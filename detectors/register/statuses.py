@@ -89,6 +89,16 @@ TITLE_WORDS: tuple[tuple[str, str], ...] = (
     ("下架清单", "withdrawn"),
 )
 
+#: Words that say it by themselves where no other list's word stands beside them.
+LOOSE_TITLE_WORDS: tuple[tuple[str, str], ...] = (
+    ("备案", "provider-filing"),
+    ("推荐", "recommended"),
+    ("选用", "selected"),
+    ("退出", "withdrawn"),
+    ("下架", "withdrawn"),
+    ("负面", "negative-list"),
+)
+
 #: The words of a 备案状态 column.
 FILING_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("已备案", "备案", "正常", "有效", "通过", "已通过", "备案通过", "在册"), "filed"),

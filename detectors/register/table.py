@@ -35,7 +35,8 @@ def read_table(path: str, digest: str, sheet: Sheet, told: Told) -> RegisterList
     """The list that a sheet holds; `told` wins over what the file says of itself. Raises RegisterError."""
     at = _heading_row(path, sheet)
     columns = Columns(sheet.rows[at].cells)
-    title, above = told_above(path, sheet.rows[:at], sheet.name)
+    source = path.rpartition("/")[2]
+    title, above = told_above(path, sheet.rows[:at], (sheet.name, source))
     whole = told.or_else(above).or_else(Told(complete=False, sample=False, document="", issuer="", school=""))
     notes = [f"{path}:{sheet.rows[at].number}: {note}" for note in columns.notes]
     reader = _Reader(path, columns, whole, notes)
@@ -52,7 +53,7 @@ def read_table(path: str, digest: str, sheet: Sheet, told: Told) -> RegisterList
         reader.errors.append(f"{path}:0: no row below the heading; an empty list is not taken")
     if reader.errors:
         raise RegisterError(sorted(reader.errors, key=_row_of))
-    return RegisterList(whole, path.rpartition("/")[2], digest, title, tuple(entries), tuple(notes))
+    return RegisterList(whole, source, digest, title, tuple(entries), tuple(notes))
 
 
 def _row_of(error: str) -> int:
@@ -60,10 +61,18 @@ def _row_of(error: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _heading_row(path: str, sheet: Sheet) -> int:
+def heading_row(sheet: Sheet) -> int | None:
+    """Where the heading of a table of apps stands, None without one."""
     for at, row in enumerate(sheet.rows[:_HEADING_WITHIN]):
         if Columns(row.cells).names_apps:
             return at
+    return None
+
+
+def _heading_row(path: str, sheet: Sheet) -> int:
+    at = heading_row(sheet)
+    if at is not None:
+        return at
     seen = [text_of(cell) for row in sheet.rows[:3] for cell in row.cells if not is_empty(cell)][:8]
     wanted = "、".join(COLUMN_NAMES[each][0] for each in ("name", "filing", "host"))
     raise RegisterError(

@@ -10,7 +10,13 @@ from detectors.register.cells import Cell, day_of, is_empty, text_of
 from detectors.register.errors import RegisterError
 from detectors.register.lists import Told
 from detectors.register.sheets import Row
-from detectors.register.statuses import FLAG_WORDS, STATUS_WORDS, STATUSES, TITLE_WORDS
+from detectors.register.statuses import (
+    FLAG_WORDS,
+    LOOSE_TITLE_WORDS,
+    STATUS_WORDS,
+    STATUSES,
+    TITLE_WORDS,
+)
 
 _KEYS = {
     **dict.fromkeys(("名单类型", "状态", "status"), "status"),
@@ -23,11 +29,17 @@ _KEYS = {
     **dict.fromkeys(("样例", "示例", "sample"), "sample"),
 }
 _LINE = re.compile(r"^([^:：]{1,12})[:：]\s*(.+)$")
+_AS_OF = re.compile(
+    r"截[至止](?:日期)?[:：]?\s*(\d{4}\s*年\s*\d{1,2}\s*月\s*\d{1,2}\s*日|\d{4}[-/.]\d{1,2}[-/.]\d{1,2})"
+)
 _DOCUMENT = re.compile(r"[\u4e00-\u9fff]{1,12}[〔\[(（]\d{4}[〕\])）]\s*\d+\s*号")
 
 
-def told_above(path: str, rows: Sequence[Row], sheet_name: str) -> tuple[str, Told]:
-    """The title, and what these rows say of the whole list. Raises RegisterError."""
+def told_above(path: str, rows: Sequence[Row], names: Sequence[str]) -> tuple[str, Told]:
+    """The title, and what these rows say of the whole list. Raises RegisterError.
+
+    names: what else may name the list, the better first: its worksheet, its file.
+    """
     found: dict[str, str | date | bool | None] = {}
     errors: list[str] = []
     lines = []
@@ -48,11 +60,14 @@ def told_above(path: str, rows: Sequence[Row], sheet_name: str) -> tuple[str, To
     document = _DOCUMENT.search(title)
     if document is not None:
         found.setdefault("document", document[0])
-    status = title_status(title) or title_status(sheet_name)
+    status = next(filter(None, map(title_status, (title, *names))), None)
     if status is not None:
         found.setdefault("status", status)
-    if "样例" in title or "样例" in sheet_name:
+    if any("样例" in each for each in (title, *names)):
         found.setdefault("sample", True)
+    as_of = _AS_OF.search(title)
+    if as_of is not None and "first" not in found:
+        found["first"] = day_of(as_of[1])
     return title, Told(**found)  # type: ignore[arg-type]
 
 
@@ -61,7 +76,8 @@ def title_status(title: str) -> str | None:
     for word, status in TITLE_WORDS:
         if word in title:
             return status
-    return None
+    named = {status for word, status in LOOSE_TITLE_WORDS if word in title}
+    return named.pop() if len(named) == 1 else None
 
 
 def list_status(word: str) -> str | None:

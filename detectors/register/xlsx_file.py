@@ -29,6 +29,7 @@ from detectors.register.sheets import (
 
 MAX_FILE_BYTES = 32 << 20
 MAX_MEMBERS = 512
+MAX_SHEETS = 64
 MAX_UNFOLDED_BYTES = 96 << 20
 #: Parts that openpyxl holds as objects, many times their size.
 _MAX_PART_BYTES = {"xl/sharedStrings.xml": 16 << 20, "xl/styles.xml": 4 << 20, "xl/workbook.xml": 1 << 20}
@@ -41,8 +42,8 @@ _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def read_xlsx(path: Path) -> Sheet:
-    """The first visible worksheet that holds anything. Raises RegisterError."""
+def read_xlsx(path: Path) -> list[Sheet]:
+    """The visible worksheets that hold anything, one at least. Raises RegisterError."""
     merges = _inspect(path)
     with warnings.catch_warnings():  # openpyxl tells of styles and extensions that it leaves out
         warnings.simplefilter("ignore")
@@ -139,23 +140,35 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _read(path: Path, merges: dict[str, list[tuple[int, int, int, int]]]) -> Sheet:
+def _read(path: Path, merges: dict[str, list[tuple[int, int, int, int]]]) -> list[Sheet]:
     import openpyxl  # takes a third of a second, and only an import needs it
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
+    sheets: list[Sheet] = []
+    errors: list[str] = []
     try:
-        for sheet in book.worksheets:
-            if sheet.sheet_state != "visible":
+        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        for sheet in shown[:MAX_SHEETS]:
+            where = f"{path}[{sheet.title}]" if len(shown) > 1 else str(path)
+            try:
+                rows = _rows(where, sheet, merges.get(str(sheet._worksheet_path).lstrip("/"), []))
+            except RegisterError as error:
+                errors.extend(error.errors)
                 continue
-            rows = _rows(path, sheet, merges.get(str(sheet._worksheet_path).lstrip("/"), []))
             if rows:
-                return Sheet(str(sheet.title), tuple(rows))
+                sheets.append(Sheet(str(sheet.title), tuple(rows)))
     finally:
         book.close()
-    raise RegisterError([f"{path}:0: no visible worksheet holds anything"])
+    if len(shown) > MAX_SHEETS:
+        errors.append(f"{path}:0: {len(shown)} worksheets, at most {MAX_SHEETS}; split the workbook")
+    if not sheets and not errors:
+        errors.append(f"{path}:0: no visible worksheet holds anything")
+    if errors:
+        raise RegisterError(errors)
+    return sheets
 
 
-def _rows(path: Path, sheet: Any, merges: list[tuple[int, int, int, int]]) -> list[Row]:
+def _rows(path: str, sheet: Any, merges: list[tuple[int, int, int, int]]) -> list[Row]:
     """The rows that hold something; cells merged downwards all get the value that they show."""
     sheet.reset_dimensions()  # what the file claims of its size is not needed
     rows: list[Row] = []
@@ -193,7 +206,7 @@ def _value(cell: Any) -> Cell:
     return str(value)
 
 
-def _wrong(path: Path, number: int, cells: Iterator[Any]) -> list[str]:
+def _wrong(path: str, number: int, cells: Iterator[Any]) -> list[str]:
     errors = []
     for at, cell in enumerate(cells):
         if cell.value is None:

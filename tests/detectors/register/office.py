@@ -13,7 +13,7 @@ from openpyxl.styles import Font
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.schema import Service
-from detectors.register.files import read_list
+from detectors.register.files import read_lists
 from detectors.register.lists import RegisterList, Told
 
 HEADING = ("序号", "教育移动应用名称", "备案号", "服务域名", "备案日期", "有效期至")
@@ -72,7 +72,8 @@ CATALOGUE = Catalogue(
 
 def made(tmp_path: Path, text: str, name: str = "l.csv", **told: Any) -> RegisterList:
     """A list from the text of a CSV."""
-    return read_list(table(tmp_path / name, text), Told(**told))
+    (only,) = read_lists(table(tmp_path / name, text), Told(**told))
+    return only
 
 
 def day(text: str) -> date:

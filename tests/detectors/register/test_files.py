@@ -15,7 +15,7 @@ from openpyxl.styles import Font
 
 from detectors.register import csv_file, xlsx_file
 from detectors.register.errors import RegisterError
-from detectors.register.files import read_list
+from detectors.register.files import read_lists
 from detectors.register.lists import Fact, Told
 from tests.detectors.register.office import HEADING, day, made, rezipped, table, workbook
 
@@ -30,13 +30,13 @@ TITLE = "某省教育移动应用提供者备案名单"
 
 def refused(path: Path, told: Told | None = None) -> list[str]:
     with pytest.raises(RegisterError) as caught:
-        read_list(path, told or Told())
+        read_lists(path, told or Told())
     assert all(error.startswith(f"{path}:") for error in caught.value.errors)
     return caught.value.errors
 
 
 def test_a_workbook_with_merged_title_and_dates_of_three_kinds(tmp_path: Path) -> None:
-    got = read_list(workbook(tmp_path / "a.xlsx", ROWS, TITLE), Told())
+    (got,) = read_lists(workbook(tmp_path / "a.xlsx", ROWS, TITLE), Told())
     assert (got.told.status, got.told.complete, got.title) == ("provider-filing", False, TITLE)
     assert [entry.row for entry in got.entries] == [4, 5, 6]
     numbers = [f"教app备000{number}号" for number in (1, 2, 3)]
@@ -54,7 +54,8 @@ def test_cells_merged_downwards_hold_for_every_row(tmp_path: Path) -> None:
         (None, "乙作业", None),
         ("乙中学", "丙课堂", "2024.2.2"),
     ]
-    got = read_list(workbook(tmp_path / "a.xlsx", rows, "教育移动应用选用名单", ["A4:A5", "C4:C5"]), Told())
+    path = workbook(tmp_path / "a.xlsx", rows, "教育移动应用选用名单", ["A4:A5", "C4:C5"])
+    (got,) = read_lists(path, Told())
     assert [(entry.school, entry.facts[0].first) for entry in got.entries] == [
         ("甲中学", day("2024-02-01")),
         ("甲中学", day("2024-02-01")),
@@ -73,7 +74,7 @@ def test_csv_in_every_encoding(tmp_path: Path, encoding: str, delimiter: str) ->
         "注：每季度更新,,",
     ]
     text = "\r\n".join(lines).replace(",", delimiter) + "\r\n"
-    got = read_list(table(tmp_path / "l.csv", text, encoding), Told())
+    (got,) = read_lists(table(tmp_path / "l.csv", text, encoding), Told())
     (entry,) = got.entries
     assert (entry.name, entry.hosts, entry.row) == ("䶮学堂", ("yan.example",), 4)
     assert entry.document == "教技〔2024〕9号"
@@ -175,7 +176,8 @@ def test_a_stray_cell_far_away(tmp_path: Path) -> None:
     sheet.cell(1_048_576, 1).font = Font(bold=True)  # an empty one is harmless
     sheet.column_dimensions["XFD"].width = 3
     book.save(tmp_path / "a.xlsx")
-    assert len(read_list(tmp_path / "a.xlsx", Told()).entries) == 1
+    (only,) = read_lists(tmp_path / "a.xlsx", Told())
+    assert len(only.entries) == 1
     sheet.cell(200_000, 1).value = "x"
     book.save(tmp_path / "a.xlsx")
     assert "stray cells" in refused(tmp_path / "a.xlsx")[0]
@@ -191,9 +193,54 @@ def test_hidden_sheets_are_not_read(tmp_path: Path) -> None:
     for row in (("应用名称", "推荐日期"), ("甲", "2024-1-1")):
         shown.append(row)
     book.save(tmp_path / "a.xlsx")
-    got = read_list(tmp_path / "a.xlsx", Told())
+    (got,) = read_lists(tmp_path / "a.xlsx", Told())
     assert got.told.status == "recommended"  # from the worksheet's name
     assert len(got.entries) == 1
+
+
+def test_every_worksheet_is_a_list_of_its_own(tmp_path: Path) -> None:
+    book = Workbook()
+    first, second, about = book.active, book.create_sheet("推荐（中学）"), book.create_sheet("填表说明")
+    assert first is not None
+    first.title = "推荐（小学）"
+    for sheet, app in ((first, "甲"), (second, "乙")):
+        sheet.append(["某省教育移动应用（截至2024年3月1日）"])
+        sheet.append(["序号", "应用名称", "提供者名称"])
+        sheet.append([1, app, "某公司"])
+    about.append(["请如实填写"])
+    book.save(tmp_path / "a.xlsx")
+    lists = read_lists(tmp_path / "a.xlsx", Told())
+    assert [each.source for each in lists] == ["a.xlsx[推荐（小学）]", "a.xlsx[推荐（中学）]"]
+    assert [each.told.status for each in lists] == ["recommended", "recommended"]
+    assert [each.entries[0].facts for each in lists] == [
+        (Fact("recommended", "yes", day("2024-03-01"), None),)
+    ] * 2
+    assert "填表说明" in lists[0].notes[0]
+    second.append([2, None, "某公司"])
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(RegisterError, match=r"a.xlsx\[推荐（中学）\]:4: names no app"):
+        read_lists(tmp_path / "a.xlsx", Told())
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "status"),
+    [
+        ("名单.csv", "某省教育移动应用备案情况一览表", "provider-filing"),
+        ("2024年黑名单.csv", "", "blacklist"),
+        ("名单.csv", "某校拟选用教育移动应用汇总", "selected"),
+        ("名单.csv", "某省推荐、选用情况", None),  # which of them?
+        ("名单.csv", "教育移动应用名单", None),
+    ],
+)
+def test_which_list_it_is_stands_in_its_title_or_name(
+    tmp_path: Path, name: str, title: str, status: str | None
+) -> None:
+    path = table(tmp_path / name, f"{title}\n应用名称,日期\n甲,2024-1-1\n")
+    if status is None:
+        assert "what list is this" in refused(path)[0]
+    else:
+        (got,) = read_lists(path, Told())
+        assert got.told.status == status
 
 
 def test_bombs_are_refused_in_bounded_memory(tmp_path: Path) -> None:
@@ -244,7 +291,7 @@ def test_a_workbook_cut_or_changed_anywhere_never_crashes(tmp_path: Path) -> Non
         for content in (good[:at], good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :]):
             path.write_bytes(content)
             with suppress(RegisterError):
-                assert read_list(path, Told()).entries
+                assert read_lists(path, Told())[0].entries
 
 
 def test_files_that_are_too_large_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
