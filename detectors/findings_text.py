@@ -23,6 +23,7 @@ LIMITS = {
 GAPS = {
     "worker_lost": ("一个抓包进程意外结束并已重启", "A capture process ended unasked and was started again"),
     "analysis_lost": ("分析进程意外结束并已重启", "The analysis process ended unasked and was started again"),
+    "analysis_renewed": ("分析进程按计划重启", "The analysis process began anew as planned"),
     "daemon_lost": ("守护进程意外结束后重新启动", "The daemon ended unasked and was started again"),
     "overload": ("过载，部分包未解析", "Overload: some packets were not decoded"),
     "kernel_drops": ("抓包缓冲已满，内核丢弃了包", "The ring was full and the kernel dropped packets"),

@@ -19,6 +19,7 @@ from monitor.health import Health, HealthWatch
 from monitor.links import Link, Links
 from monitor.live_metrics import finding_line, set_live, snapshot
 from monitor.orders import Order, Orders
+from monitor.renewal import Renewal
 from monitor.rooms import RING_COUNTERS, Prepared, Rooms
 from monitor.state import StateFiles
 from monitor.worker import first_order
@@ -66,6 +67,8 @@ class Analysis:
         self._steps = 0
         self._stop = False
         self._orphan = False
+        self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
+        self._renews = False
         self._refreshed = self._saved = self._kept = time.monotonic()
 
     def run(self) -> None:
@@ -79,6 +82,10 @@ class Analysis:
                 else:
                     self._obey()
             self._look()
+        if self._renews:
+            self._put_away()
+            self._orders.send("renews", steps=self._steps)
+            return
         self._drain()
         self._orders.send("done", steps=self._steps)
 
@@ -177,6 +184,8 @@ class Analysis:
             self._refreshed = now
             self._refresh()
             self._orders.send("progress", steps=self._steps)
+            if self._renewal.due(now):
+                self._stop = self._renews = True
         if now - self._saved >= self._rooms.config.state.checkpoint_seconds:
             self._saved = now
             self._rooms.results.flush(self._rooms.clock_ns)
@@ -216,9 +225,14 @@ class Analysis:
         rooms.stages.so_far(rooms.results)
         rooms.results.add_findings(rooms.gaps.so_far())
         self._announce()
+        self._put_away()
+
+    def _put_away(self) -> None:
+        """Write history and state, for the next life."""
+        rooms = self._rooms
         rooms.results.flush(rooms.clock_ns)
         self._write(self._learned, rooms.stages.detectors.learned())
-        self._save(clean=not self._orphan)
+        self._save(clean=not self._orphan and not self._renews)
         rooms.results.close()
 
     # State
@@ -226,7 +240,9 @@ class Analysis:
     def _save(self, clean: bool) -> None:
         """Write a checkpoint. clean: the daemon stops as it should, which leaves no gap to tell of."""
         rooms = self._rooms
-        about = {"clock_ns": rooms.clock_ns, "clean": clean, "daemon": self._daemon}
+        about = {
+            "clock_ns": rooms.clock_ns, "clean": clean, "daemon": self._daemon, "renews": self._renews,
+        }  # fmt: skip
         if self._write(self._files, {"about_state": of_json(about), **under("rooms", rooms.state())}):
             rooms.checkpoints += 1
             rooms.checkpoint_ns = rooms.clock_ns
@@ -259,7 +275,8 @@ class Analysis:
             return
         if not about["clean"]:
             same = about["daemon"] == self._daemon and not first_life
-            self._rooms.gaps.lost("analysis_lost" if same else "daemon_lost", about["clock_ns"])
+            again = "analysis_renewed" if about.get("renews") else "analysis_lost"
+            self._rooms.gaps.lost(again if same else "daemon_lost", about["clock_ns"])
 
     def _serve(self) -> Endpoint:
         """Metrics and health, for Prometheus and for who supervises."""

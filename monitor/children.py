@@ -42,6 +42,7 @@ class Child:
     ) -> None:
         self.name = name
         self.lives = 0
+        self.renewals = 0
         self.stalls = 0
         self.ready = False
         self.steps = 0
@@ -52,6 +53,7 @@ class Child:
         self._descriptors = descriptors
         self._begin = begin
         self._process: subprocess.Popen[bytes] | None = None
+        self._renews = False
         self._failures = 0
         self._born = 0.0
         self._moved = 0.0
@@ -64,8 +66,8 @@ class Child:
 
     @property
     def restarts(self) -> int:
-        """How often it was started again."""
-        return max(self.lives - 1, 0)
+        """How often it was started again because it had ended unasked."""
+        return max(self.lives - 1 - self.renewals, 0)
 
     def start(self) -> None:
         """Begin a life."""
@@ -81,13 +83,14 @@ class Child:
             )
         self.pidfd = os.pidfd_open(self._process.pid)
         self.lives += 1
-        self.ready = False
+        self.ready = self._renews = False
         self._born = self._moved = time.monotonic()
         self._begin(self)
 
     def hear(self, report: Order) -> None:
         """Take a report of progress."""
         self.ready = self.ready or report["kind"] == "ready"
+        self._renews = self._renews or report["kind"] == "renews"
         self.overload = report.get("overload", self.overload)
         steps = report.get("steps", self.steps)
         if steps != self.steps or report["kind"] == "ready":
@@ -114,6 +117,10 @@ class Child:
         longest = _LONGEST_WAIT_AFTER_WORK_SECONDS if self.ready else _LONGEST_WAIT_SECONDS
         self._process, self.pidfd, self.orders, self.ready = None, None, None, False
         lived = time.monotonic() - self._born
+        if self._renews and code == 0:
+            self.renewals += 1
+            self._failures, self.due = 0, time.monotonic()
+            return code
         self._failures = 1 if lived > _RECOVERED_SECONDS else self._failures + 1
         wait = min(_FIRST_WAIT_SECONDS * 2 ** (self._failures - 1), longest)
         self.due = time.monotonic() + wait
@@ -121,6 +128,9 @@ class Child:
 
     def tell_of_death(self, code: int) -> None:
         """A line for the operator."""
+        if self._renews and code == 0:
+            tell(f"{self.name} 名称表将满，按计划重启 begins anew: its table of names is nearly full")
+            return
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         wait = max(self.due - time.monotonic(), 0.0)
         tell(f"{self.name} 意外结束 ended unasked ({how}); 重启 again in {wait:.2f} s")

@@ -14,6 +14,7 @@ from monitor.orders import Order, Orders
 from monitor.outbox import Outbox
 from monitor.overload import NAMES, PACKETS, NamesGivenUp, Overload
 from monitor.pipeline import WorkerStages
+from monitor.renewal import Renewal
 from monitor.stages import settings_from
 from wire.capture.frames import FrameBlock
 from wire.capture.packet_socket import SocketPlan
@@ -62,6 +63,8 @@ class Worker:
         self._drain_seconds = config.state.drain_seconds
         self._stages = WorkerStages(settings_from(config, pseudonymise=True, live=True), number)
         self._outbox = Outbox(self._stages.namer.strings)
+        self._renewal = Renewal(self._stages.namer.strings, time.monotonic())
+        self._renews = False
         self._overload = Overload()
         self._names = NamesGivenUp()
         taps = [(int(told["descriptor"]), SocketPlan(**told["plan"])) for told in start["taps"]]
@@ -86,7 +89,7 @@ class Worker:
         for step in self._stages.finish():
             self._hand_over(step)
         self._outbox.close(_ORPHAN_SECONDS / 2 if self._orphan else self._drain_seconds)
-        self._orders.send("done", steps=self._steps)
+        self._orders.send("renews" if self._renews else "done", steps=self._steps)
 
     def _take(self, block: FrameBlock) -> None:
         """Work on a block, as far as the ring's filling allows."""
@@ -124,6 +127,8 @@ class Worker:
         now = time.monotonic()
         if now - self._reported >= _REPORT_SECONDS:
             self._reported = now
+            if self._end is None and self._renewal.due(now):
+                self._end, self._renews = now, True
             self._orders.send(
                 "progress",
                 steps=self._steps,
