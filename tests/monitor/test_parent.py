@@ -30,7 +30,7 @@ class Supervised:
         self.log.mkdir()
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(folder / "notify"))
-        self.manager.settimeout(10)
+        self.manager.settimeout(120)
         self.told: list[str] = []
         environment = {
             **os.environ,
@@ -71,7 +71,7 @@ class Supervised:
 
     def end(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=120)
         return self.process.returncode, errors
 
 
@@ -89,7 +89,7 @@ def supervised(root: Path, tmp_path: Path) -> Iterator[Supervised]:
         running.manager.close()
 
 
-def eventually(true: Callable[[], object], seconds: float = 20.0) -> object:
+def eventually(true: Callable[[], object], seconds: float = 120.0) -> object:
     """Wait until something holds; what it gave."""
     give_up = time.monotonic() + seconds
     while not (value := true()):
