@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.catalogue.categories import CATEGORIES
-from detectors.catalogue.entries import BELOW, EXCEPTION, FORMS, HOST, SUFFIX, Entries, EntryIndex
+from detectors.catalogue.entries import BELOW, EXCEPTION, FORMS, HOST, LABEL, SUFFIX, Entries, EntryIndex
 from detectors.catalogue.layers import Layer, Source, deciding
 from detectors.catalogue.lists.reading import ListReport, read_list
+from detectors.catalogue.lookalikes import KnownDomains
+from detectors.catalogue.public_suffixes import is_registrable
 from detectors.catalogue.schema import CatalogueError, Service, read_file
 from detectors.catalogue.settings import CatalogueSettings, ListSettings
 
 NO_SERVICE = -1
+#: Entries of these say whose a domain is; what its label `ads` or `log` says of a host is nearer.
+_YIELDING = tuple(map(CATEGORIES.index, ("education", "game", "platform")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Catalogue:
         if errors:
             raise CatalogueError(errors)
         self._index = EntryIndex(self._entries)
+        own = (*services, *overrides)
+        self._known = KnownDomains(name for service in own for name in (*service.suffixes, *service.hosts))
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Catalogue:
@@ -107,11 +113,14 @@ class Catalogue:
         """As `match`, but the index of the entry, -1 without; `service_of` and `category_of` tell more."""
         found = self._holding(name)
         if not found:
-            return -1
-        if len(found) == 1 and not self._entries.flags[found[0]] & EXCEPTION:
-            return found[0]
-        best = deciding(found, self._entries, self._sources)
-        return -1 if best is None else best
+            best = -1
+        elif len(found) == 1 and not self._entries.flags[found[0]] & EXCEPTION:
+            best = found[0]
+        else:
+            decided = deciding(found, self._entries, self._sources)
+            best = -1 if decided is None else decided
+        by_label = self._by_label(name)
+        return by_label if by_label >= 0 and self._yields(best, name) else best
 
     def service_of(self, entry: int) -> int:
         """The service index of an entry."""
@@ -130,9 +139,11 @@ class Catalogue:
 
         When exceptions lift all, the first of the list is such an exception.
         """
-        found = self._holding(name.encode("ascii", "replace"))
-        best = deciding(found, self._entries, self._sources)
-        if best is not None:
+        wire = name.encode("ascii", "replace")
+        found, by_label, best = self._holding(wire), self._by_label(wire), self.decide(wire)
+        if by_label >= 0:
+            found.append(by_label)
+        if best >= 0:
             found.remove(best)
             found.insert(0, best)
         return [self._match(index) for index in found]
@@ -156,6 +167,26 @@ class Catalogue:
             if at == 0:
                 return found
 
+    def _by_label(self, name: bytes) -> int:
+        """The entry for the label before the registrable domain, when the name has no other; else -1.
+
+        A domain that imitates a known one is not believed.
+        """
+        label, _, domain = name.partition(b".")
+        for index in self._index.find(label):
+            text = domain.decode("ascii")
+            if self._entries.flags[index] & FORMS == LABEL and is_registrable(text):
+                return -1 if self._known.imitated_by(text) else index
+        return -1
+
+    def _yields(self, best: int, name: bytes) -> bool:
+        """Whether what decides otherwise is nothing, or tells whose the whole domain is."""
+        if best < 0:
+            return True
+        shorter = self._entries.flags[best] & FORMS == SUFFIX and len(self._entries.name(best)) < len(name)
+        overrides = self._sources[self._entries.sources[best]].layer is Layer.OVERRIDE
+        return shorter and not overrides and self.category_of(best) in _YIELDING
+
     def _match(self, index: int) -> Match:
         entries = self._entries
         service = entries.owners[index]
@@ -176,7 +207,10 @@ class Catalogue:
             if service.path not in sources:
                 sources[service.path] = len(self._sources)
                 self._sources.append(Source(Path(service.path), layer, 0))
-            names = service.suffixes + service.hosts
+            forms = (
+                [SUFFIX] * len(service.suffixes) + [HOST] * len(service.hosts) + [LABEL] * len(service.labels)
+            )
+            names = service.suffixes + service.hosts + service.labels
             for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
                 other = seen.setdefault(name, (service.file, line))
                 if other != (service.file, line):
@@ -184,9 +218,8 @@ class Catalogue:
                     errors.append(
                         f"{service.file}:{line}: `{name}` stands already in {where}; keep one of them"
                     )
-                form = SUFFIX if at < len(service.suffixes) else HOST
                 owner = self._place[service.id]
-                self._entries.add(name.encode(), form, owner, sources[service.path], line)
+                self._entries.add(name.encode(), forms[at], owner, sources[service.path], line)
 
     def _add_list(self, settings: ListSettings, errors: list[str]) -> ListReport:
         owner, source = self._place[f"list-{settings.id}"], len(self._sources)

@@ -36,6 +36,12 @@ def is_public_suffix(name: str) -> bool:
     return not dot or ((name in plain or parent in wildcards) and name not in exceptions)
 
 
+def is_registrable(name: str) -> bool:
+    """Whether a name stands right below a public suffix and is none itself."""
+    _, dot, parent = name.partition(".")
+    return bool(dot) and is_public_suffix(parent) and not is_public_suffix(name)
+
+
 def public_suffixes_of(names: Sequence[str]) -> list[str]:
     """Those of many names that are public suffixes, as often as they stand there."""
     plain, wildcards, exceptions = _rules()

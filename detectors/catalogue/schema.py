@@ -21,11 +21,12 @@ SCHEMA = 1
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _JA4 = re.compile(r"[tq][0-9a-z]{9}_[0-9a-f]{12}_[0-9a-f]{12}")
+_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ALPN = re.compile(r"[!-~]{1,255}")
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _REQUIRED = ("id", "name", "operator", "category", "source", "checked")
 _NARROWING = ("ports", "alpn", "ja4")  # only of `addresses`: alone they name no one
-_FIELDS = frozenset((*_REQUIRED, "kind", "suffixes", "hosts", "note", "addresses", *_NARROWING))
+_FIELDS = frozenset((*_REQUIRED, "kind", "suffixes", "hosts", "labels", "note", "addresses", *_NARROWING))
 _MAX_FILE_BYTES = 16 << 20
 _MAX_DEPTH = 6  # file, services, entry, list: and no deeper
 _MAX_ERRORS = 1_000
@@ -44,7 +45,8 @@ class Service:
     """One entry: a service and the names that belong to it.
 
     `suffixes` hold for the name itself and every name below it, `hosts` for that very name.
-    `lines` gives the line of each suffix and host in `file`, in the order suffixes, hosts.
+    `labels` for whatever name is one of these labels right before a registrable domain.
+    `lines` gives the line of each suffix, host and label in `file`, in that order.
     Flows without a name belong to the service when their server lies in one of `addresses` and, of
     what else is stated, all holds: server port within `ports`, one of `alpn` offered, `ja4` of the client.
     """
@@ -63,6 +65,7 @@ class Service:
     line: int
     lines: tuple[int, ...]
     path: str = ""
+    labels: tuple[str, ...] = ()
     addresses: tuple[Network, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()
     alpn: tuple[str, ...] = ()
@@ -152,12 +155,13 @@ class _Reader:
             self._error(fields["name"], "`name` needs `zh` and `en`, nothing else")
         suffixes = self._names(fields.get("suffixes"), "suffixes")
         hosts = self._names(fields.get("hosts"), "hosts")
+        labels = self._list(fields.get("labels"), "labels", self._label)
         addresses: tuple[Network, ...] = self._list(fields.get("addresses"), "addresses", self._network)
         narrowing = [key for key in _NARROWING if key in fields]
         if narrowing and not addresses:
             self._error(fields[narrowing[0]], f"`{narrowing[0]}` narrows `addresses`, which is missing")
-        if not suffixes and not hosts and not addresses:
-            self._error(node, "needs `suffixes`, `hosts` or `addresses`")
+        if not suffixes and not hosts and not labels and not addresses:
+            self._error(node, "needs `suffixes`, `hosts`, `labels` or `addresses`")
         category = self._choice(fields["category"], "category", ENTRY_CATEGORIES)
         service = Service(
             id=self._text(fields["id"], "id", _ID),
@@ -172,8 +176,9 @@ class _Reader:
             checked=self._text(fields["checked"], "checked", _DATE),
             file=self._path.name,
             line=node.start_mark.line + 1,
-            lines=tuple(line for _, line in suffixes + hosts),
+            lines=tuple(line for _, line in (*suffixes, *hosts, *labels)),
             path=str(self._path),
+            labels=tuple(text for text, _ in labels),
             addresses=addresses,
             ports=self._list(fields.get("ports"), "ports", self._ports),
             alpn=self._list(fields.get("alpn"), "alpn", lambda node: self._text(node, "alpn", _ALPN)),
@@ -207,6 +212,9 @@ class _Reader:
         else:
             return name
         return ""
+
+    def _label(self, node: yaml.Node) -> tuple[str, int]:
+        return self._text(node, "labels", _HOST_LABEL), node.start_mark.line + 1
 
     def _network(self, node: yaml.Node) -> Network | None:
         text = self._text(node, "addresses")

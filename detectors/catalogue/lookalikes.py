@@ -1,0 +1,54 @@
+"""Domains that look like one the catalogue knows, and are not it: their labels are not believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from detectors.catalogue.public_suffixes import is_registrable
+
+_LEAST = 5  # shorter brands stand in half of all words
+_LIKE = str.maketrans("0135", "oles")  # digits that are read as letters
+
+
+class KnownDomains:
+    """The registrable domains of all entries; the part before the public suffix is the brand."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._domains = {domain for domain in map(_domain, names) if domain}
+        brands = {_plain(domain) for domain in self._domains}
+        self._brands = {brand for brand in brands if len(brand) >= _LEAST}
+        self._shortened = self._brands | {short for brand in self._brands for short in _without_one(brand)}
+        self._starts: dict[str, list[str]] = {}
+        for brand in self._brands:
+            self._starts.setdefault(brand[:_LEAST], []).append(brand)
+
+    def imitated_by(self, domain: str) -> bool:
+        """Whether a registrable domain is none of these, but shows a brand of one or differs by a letter."""
+        if domain in self._domains:
+            return False
+        brand = _plain(domain)
+        if "xn--" in domain or brand in self._shortened:
+            return True
+        if any(short in self._shortened for short in _without_one(brand)):
+            return True
+        return any(
+            brand.startswith(known, at)
+            for at in range(len(brand) - _LEAST + 1)
+            for known in self._starts.get(brand[at : at + _LEAST], ())
+        )
+
+
+def _domain(name: str) -> str | None:
+    """The registrable domain of a name."""
+    while name and not is_registrable(name):
+        name = name.partition(".")[2]
+    return name or None
+
+
+def _plain(domain: str) -> str:
+    """The brand as an eye reads it."""
+    return domain.partition(".")[0].replace("-", "").replace("rn", "m").replace("vv", "w").translate(_LIKE)
+
+
+def _without_one(text: str) -> list[str]:
+    return [text[:at] + text[at + 1 :] for at in range(len(text))]
