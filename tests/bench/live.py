@@ -48,6 +48,7 @@ def quota(pids: list[int], percent: int) -> Iterator[None]:
     """Some processes in a cgroup with part of a core, gone afterwards."""
     _CGROUP.mkdir(exist_ok=True)
     try:
+        (_CGROUP / "cpu.shares").write_text("262144")  # the quota alone limits, not what else runs
         (_CGROUP / "cpu.cfs_period_us").write_text(str(_PERIOD_MICROSECONDS))
         (_CGROUP / "cpu.cfs_quota_us").write_text(str(_PERIOD_MICROSECONDS * percent // 100))
         for pid in pids:
