@@ -158,14 +158,15 @@ def test_loopback_shows_each_frame_once() -> None:
 
 def test_frames_longer_than_the_mtu_are_whole() -> None:
     """As segmentation offload and GRO make them: a TCP stream over veth shows up in large pieces."""
+    peer = f"cw-ring-{os.getpid()}"
     ip("addr", "add", "10.0.0.1/24", "dev", "tap")
-    other = subprocess.run(["ip", "netns", "add", "cw-ring-peer"], capture_output=True, check=False)
+    other = subprocess.run(["ip", "netns", "add", peer], capture_output=True, check=False)
     if other.returncode:
         pytest.skip(f"no named namespace: {other.stderr.decode()}")
     try:
-        ip("link", "set", "wire", "netns", "cw-ring-peer")
+        ip("link", "set", "wire", "netns", peer)
         for words in ("addr add 10.0.0.2/24 dev wire", "link set wire up"):
-            ip("-n", "cw-ring-peer", *words.split())
+            ip("-n", peer, *words.split())
         plan = replace(PLAN, block_bytes=1 << 20, blocks=64)
         with open_packet_socket(plan) as sock, Ring(sock.fileno(), plan) as ring:
             with socket.create_server(("10.0.0.1", 0)) as server:
@@ -173,7 +174,7 @@ def test_frames_longer_than_the_mtu_are_whole() -> None:
                     "import socket,sys; s=socket.create_connection(('10.0.0.1',int(sys.argv[1]))); "
                     "s.sendall(bytes(4<<20)); s.shutdown(1); s.recv(1)"
                 )
-                command = ["ip", "netns", "exec", "cw-ring-peer", sys.executable, "-c", code]
+                command = ["ip", "netns", "exec", peer, sys.executable, "-c", code]
                 with subprocess.Popen([*command, str(server.getsockname()[1])]) as client:
                     connection, _ = server.accept()
                     received = 0
@@ -198,7 +199,7 @@ def test_frames_longer_than_the_mtu_are_whole() -> None:
                 reached = max(reached, end)
             assert reached == 4 << 20
     finally:
-        ip("netns", "del", "cw-ring-peer")
+        ip("netns", "del", peer)
 
 
 def test_a_frame_larger_than_a_block_is_cut_and_keeps_its_length() -> None:
