@@ -15,7 +15,7 @@ from typing import Any
 
 from wire.flows.one_way import is_one_way, one_way_share
 
-BAD, WARN, INFO = "bad", "warn", "info"
+SEVERITIES = BAD, WARN, INFO = "bad", "warn", "info"
 #: Rates are those of the last minute; directions need more connections than a minute may have.
 _WINDOW_SECONDS = 60.0
 _DIRECTIONS_SECONDS = 600.0

@@ -8,9 +8,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from monitor.answer_schemas import schemas
+from monitor.config_schema import text_of
 from monitor.endpoint import Endpoint
 from monitor.health import REASONS, Health, HealthWatch, Snapshot
 
@@ -129,6 +133,12 @@ def test_every_reason_has_both_languages() -> None:
         assert zh.count("{}") == en.count("{}") <= 1
 
 
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_the_schemas_are_in_step(root: Path, name: str) -> None:
+    kept = (root / "configs" / "schema" / name).read_text(encoding="utf-8")
+    assert kept == text_of(schemas()[name])
+
+
 # The port
 
 
@@ -156,6 +166,7 @@ def test_what_is_served(served: tuple[Endpoint, list[Health]]) -> None:
         status, kind, body = get(endpoint, path)
         assert (status, kind) == (200, "application/json; charset=utf-8")
         told = json.loads(body)
+        assert not list(Draft202012Validator(schemas()["health.json"]).iter_errors(told))
         assert (told["live"], told["ready"], told["reasons"]) == (True, True, [])
     now[0] = watched((1, GOOD), (31, more(GOOD, dropped=5_000)))
     assert get(endpoint, "/healthz")[0] == 200

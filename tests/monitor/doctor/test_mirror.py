@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from detectors.campus_networks import DEFAULT_NETWORKS
+from monitor.answer_schemas import schemas
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from monitor.doctor.link import address
 from monitor.doctor.listening import listen
@@ -177,6 +179,7 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
     told = json.loads(ran.stdout)
     verdicts = {check["name"]: check["verdict"] for check in told["checks"]}
     assert ran.returncode == 0, verdicts
+    assert not list(Draft202012Validator(schemas()["doctor.json"]).iter_errors(told))
     assert verdicts["interface tap"] == verdicts["mirror directions"] == verdicts["disk"] == GOOD
     assert told["verdict"] in (GOOD, WARN)
     gone = subprocess.run([*command, "-i", "nothing0"], capture_output=True, env=environment, timeout=300)
