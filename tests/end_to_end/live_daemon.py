@@ -137,7 +137,7 @@ class LiveDaemon:
 
     def account(self) -> tuple[float, float]:
         """Frames received by the kernel for us, and all that became of them (CONTRACTS: Accounting)."""
-        metrics = self.metrics()
+        metrics = eventually(self.metrics)
 
         def total(name: str) -> float:
             return sum(value for key, value in metrics.items() if key.split()[0] == name)
