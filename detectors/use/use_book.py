@@ -19,6 +19,7 @@ class UseBook:
         """Keep at most `max_rows`; what is more is shed and counted."""
         self._max_rows = max_rows
         self._windows: dict[int, list[NDArray[np.void]]] = {}
+        self._merged: set[int] = set()  # windows that hold one chunk, merged
         self._rows = 0
         self._closed_before = np.iinfo(np.int64).min
         self.late = 0
@@ -47,7 +48,8 @@ class UseBook:
         chunks = self._windows.get(number)
         if not chunks:
             return np.zeros(0, USE)
-        if len(chunks) > 1 or len(chunks[0]):
+        if number not in self._merged:
+            self._merged.add(number)
             before = sum(len(chunk) for chunk in chunks)
             chunks[:] = [merged(np.concatenate(chunks))]
             self._rows -= before - len(chunks[0])
@@ -57,6 +59,7 @@ class UseBook:
         """The merged rows of all windows before `end`; they leave."""
         over = sorted(window for window in self._windows if window < end)
         chunks = [chunk for window in over for chunk in self._windows.pop(window)]
+        self._merged.difference_update(over)
         self._closed_before = max(self._closed_before, end)
         if not chunks:
             return np.zeros(0, USE)
@@ -89,4 +92,5 @@ class UseBook:
             self.shed += max(len(rows) - room, 0)
             rows = rows[: max(room, 0)]
         chunks.append(rows)
+        self._merged.discard(window)
         self._rows += len(rows)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,12 +121,13 @@ class Past:
     """Each service's earlier windows, bounded."""
 
     def __init__(self) -> None:
-        self._windows: dict[int, deque[ServiceWindow]] = {}
+        self._windows: dict[int, NDArray[np.void]] = {}
         self._strange: dict[int, int] = {}  # windows in a row that were
 
     def of(self, service: int) -> list[ServiceWindow]:
         """Earlier windows, oldest first."""
-        return list(self._windows.get(service, ()))
+        kept = self._windows.get(service)
+        return [] if kept is None else [_window_of(row) for row in kept.tolist()]
 
     def add(self, window: ServiceWindow, strange: bool) -> None:
         """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on."""
@@ -133,28 +135,29 @@ class Past:
         self._strange[window.service] = in_a_row
         if 0 < in_a_row <= _MAX_LEFT_OUT:
             return
-        self._windows.setdefault(window.service, deque(maxlen=_PAST_WINDOWS)).append(window)
-
+        values = (getattr(window, name) for name in _KEPT_WINDOW.names or ())
+        row = np.array([tuple(np.nan if value is None else value for value in values)], _KEPT_WINDOW)
+        before = self._windows.get(window.service, row[:0])
+        self._windows[window.service] = np.concatenate([before[1 - _PAST_WINDOWS :], row])
 
     def state(self) -> Parts:
         """What a restart needs."""
-        kept = [
-            tuple(np.nan if value is None else value for value in astuple(window))
-            for windows in self._windows.values()
-            for window in windows
-        ]
-        return {"windows": np.array(kept, _KEPT_WINDOW), "strange": of_json(list(self._strange.items()))}
+        kept = np.concatenate([np.zeros(0, _KEPT_WINDOW), *self._windows.values()])
+        return {"windows": kept, "strange": of_json(list(self._strange.items()))}
 
     def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
         """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
-        for each in parts["windows"].tolist():
-            service, *figures, rtt_ms = each
-            index = int(places[service])
-            if index >= 0:
-                figures.append(None if np.isnan(rtt_ms) else rtt_ms)
-                self.add(ServiceWindow(index, *figures), strange=False)
+        kept = parts["windows"].copy()
+        kept["service"] = places[kept["service"]]
+        for service in np.unique(kept["service"]).tolist():
+            if service >= 0:
+                self._windows[service] = kept[kept["service"] == service]
         for service, count in json_of(parts["strange"]):
             self._strange[int(places[service])] = count
+
+
+def _window_of(row: tuple[Any, ...]) -> ServiceWindow:
+    return ServiceWindow(*row[:-1], None if math.isnan(row[-1]) else row[-1])
 
 
 def service_windows(
