@@ -157,7 +157,9 @@ class Past:
 
 
 def _window_of(row: tuple[Any, ...]) -> ServiceWindow:
-    return ServiceWindow(*row[:-1], None if math.isnan(row[-1]) else row[-1])
+    figures: dict[str, Any] = dict(zip(_KEPT_WINDOW.names or (), row, strict=True))
+    figures["rtt_ms"] = None if math.isnan(figures["rtt_ms"]) else figures["rtt_ms"]
+    return ServiceWindow(**figures)
 
 
 def service_windows(
