@@ -20,6 +20,8 @@ from wire.capture.packet_socket import (
 _MIB = 1 << 20
 #: All rings together take this part of the machine's memory unless configured.
 _MEMORY_SHARE = 1 / 32
+#: Frames of several interfaces wait for each other about twice as long as a block does.
+_MERGED_TIMEOUT_MS = 20
 #: How far the number of a group's successor is from its own.
 _NEXT_GROUP = 0x1001
 _LEAST_RING_MIB, _MOST_RING_MIB = 16, 256
@@ -120,7 +122,9 @@ def _plan(capture: Capture, interface: str, number: int) -> SocketPlan:
         interface=interface,
         block_bytes=block_bytes,
         blocks=max(ring_bytes // block_bytes, 4),
-        frame_timeout_ms=capture.block_timeout_ms,
+        frame_timeout_ms=min(capture.block_timeout_ms, _MERGED_TIMEOUT_MS)
+        if len(capture.interfaces) > 1
+        else capture.block_timeout_ms,
         promiscuous=capture.promiscuous,
         fanout_group=(os.getpid() * 16 + number) & 0xFFFF if capture.workers > 1 else None,
         fanout_size=capture.workers,

@@ -28,6 +28,7 @@ from tests.wire.capture.namespaces import ip, own_namespace, pair
 
 #: A mix's hellos that show a server's whole answer, and jumbo frames, pass.
 _MTU = 9_000
+QUIET_TAP = "cwquiet"
 _PERIOD_MICROSECONDS = 20_000
 _CGROUP = Path("/sys/fs/cgroup/cpu/campuswatch-bench")
 
@@ -75,6 +76,7 @@ def run_once(receiver: Receiver, capture: Path, rate: int, seconds: float, perce
     with own_namespace():
         ip("link", "set", "lo", "up")
         pair(TAP, FAR_END, _MTU)
+        pair(QUIET_TAP, "cwquiet-far", _MTU)
         receiver.start()
         packets = int((rate or 500_000) * seconds)
         if percent is None:
@@ -107,8 +109,10 @@ def main() -> None:
     parser.add_argument("--quota", type=int, help="percent of a core for campuswatch while packets come")
     parser.add_argument("--workers", type=int, default=1, help="of campuswatch")
     parser.add_argument("--filter", help="the capture filter of campuswatch")
+    parser.add_argument("--quiet-tap", action="store_true", help="campuswatch joins a silent tap, too")
     options = parser.parse_args()
-    made = receivers(options.nfstream, options.workers, options.filter)
+    interfaces = (TAP, QUIET_TAP) if options.quiet_tap else (TAP,)
+    made = receivers(options.nfstream, options.workers, options.filter, interfaces)
     print("| tool | rate asked | rate sent | sent | lost | share |\n|---|---|---|---|---|---|", flush=True)
     for rate in options.rates:
         for name in options.tools:

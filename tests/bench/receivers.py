@@ -59,12 +59,19 @@ class Campuswatch(Receiver):
 
     name = "campuswatch"
 
-    def __init__(self, workers: int = 1, filter_text: str | None = None) -> None:
+    def __init__(
+        self, workers: int = 1, filter_text: str | None = None, interfaces: tuple[str, ...] = (TAP,)
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.daemon = LiveDaemon(ROOT, folder, workers)
+        self.daemon.interfaces = interfaces
         self.daemon.config.write_text(
-            _CONFIG.format(folder=folder, ring_mib=RING_MIB // workers, filter=json.dumps(filter_text))
+            _CONFIG.format(
+                folder=folder,
+                ring_mib=RING_MIB // (workers * len(interfaces)),
+                filter=json.dumps(filter_text),
+            )
         )
         self.account: dict[str, int] = {}
         self._before: dict[str, float] = {}
@@ -188,11 +195,14 @@ def _nfstream_count(text: str) -> int:
 
 
 def receivers(
-    nfstream_python: Path | None, workers: int = 1, filter_text: str | None = None
+    nfstream_python: Path | None,
+    workers: int = 1,
+    filter_text: str | None = None,
+    interfaces: tuple[str, ...] = (TAP,),
 ) -> dict[str, Callable[[], Receiver]]:
     """How each tool is made, by name."""
     made: dict[str, Callable[[], Receiver]] = {
-        "campuswatch": lambda: Campuswatch(workers, filter_text),
+        "campuswatch": lambda: Campuswatch(workers, filter_text, interfaces),
         "tcpdump": lambda: Peer(
             "tcpdump",
             ["tcpdump", "-i", TAP, "-n", "-B", str(RING_MIB << 10), "-w", "/dev/null"],

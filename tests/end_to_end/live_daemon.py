@@ -54,10 +54,12 @@ class LiveDaemon:
         self.process: subprocess.Popen[bytes] | None = None
         self.frames = _frames(root)
         self.sent = 0
+        self.interfaces: tuple[str, ...] = (TAP,)
 
     def start(self) -> None:
         """Start it and wait until it captures."""
-        command = [sys.executable, "-m", "monitor.cli", "run", "-i", TAP, "--workers", str(self.workers)]
+        taps = [word for name in self.interfaces for word in ("-i", name)]
+        command = [sys.executable, "-m", "monitor.cli", "run", *taps, "--workers", str(self.workers)]
         with (self.folder / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 [*command, "--config", str(self.config)],

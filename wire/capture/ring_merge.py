@@ -21,15 +21,15 @@ from wire.capture.ring import Ring, now_ns, wait_for
 _SLACK_NS = 20_000_000
 #: While frames wait for their time, how often it is looked for more.
 _LOOK_SECONDS = 0.01
-#: A ring fuller than this gives out what it has.
-_HURRY = 0.5
+#: A ring fuller than this gives out what it has: waiting must not look like overload.
+_HURRY = 0.25
 
 
 def merged(rings: Sequence[Ring], wait_seconds: float) -> Iterator[FrameBlock | None]:
     """The frames of rings from one `open_rings` in order of time; ties in the order of rings.
 
     None when none came within the wait. A FrameBlock is valid until the iterator is advanced.
-    A single ring goes through as it is. A ring that is half full waits for no other.
+    A single ring goes through as it is. A ring that is a quarter full waits for no other.
     """
     if len(rings) == 1:
         yield from rings[0].blocks(wait_seconds)
