@@ -26,6 +26,7 @@ class Gaps:
         self._lost: dict[int | None, tuple[str, int]] = {}
         self._totals: dict[str, int] = {}
         self._losing: dict[str, tuple[int, int]] = {}  # since when, and when last
+        self._told: set[str] = set()  # stretches that last, and were told of already
 
     def lost(self, reason: str, clock_ns: int, worker: int | None = None) -> None:
         """From this moment a worker, or all (None), do not see. Nothing before the first packet."""
@@ -40,27 +41,38 @@ class Gaps:
         return [self._close(*self._lost.pop(each), clock_ns, each) for each in over]
 
     def losses(self, totals: Mapping[str, int], clock_ns: int) -> list[Finding]:
-        """Totals of what is lost while we see, by reason; findings of stretches that are over."""
+        """Totals of what is lost while we see, by reason.
+
+        The findings of stretches that are over; also of one that has lasted for a minute, so that
+        a loss without end is known before its end: it comes again, under its id, when it is over.
+        """
         for reason, total in totals.items():
             if total > self._totals.get(reason, 0) and clock_ns > 0:
                 since, _ = self._losing.get(reason, (clock_ns, clock_ns))
                 self._losing[reason] = (since, clock_ns)
             self._totals[reason] = total
+        lasting = [
+            sensor_degraded(Gap(reason, since, last, None, self._workers), self._origin)
+            for reason, (since, last) in self._losing.items()
+            if last - since >= _CALM_NS and reason not in self._told
+        ]
+        self._told |= {finding.evidence["reason"] for finding in lasting}
         over = [reason for reason, (_, last) in self._losing.items() if clock_ns - last > _CALM_NS]
-        return [self._close(reason, *self._losing.pop(reason)) for reason in over]
+        self._told.difference_update(over)
+        return [*lasting, *(self._close(reason, *self._losing.pop(reason)) for reason in over)]
 
     def so_far(self) -> list[Finding]:
         """The daemon stops: stretches of losses end here."""
-        losing, self._losing = self._losing, {}
+        losing, self._losing, self._told = self._losing, {}, set()
         return [self._close(reason, *each) for reason, each in losing.items()]
 
     def state(self) -> Parts:
         """For a checkpoint."""
-        return {"gaps": of_json([self.counts, self.seconds])}
+        return {"gaps": of_json([self.counts, self.seconds, self._totals])}
 
     def restore(self, parts: Parts) -> None:
-        """Take counts back."""
-        counts, seconds = json_of(parts["gaps"])
+        """Take counts back, and what was lost by then: it is not lost again."""
+        counts, seconds, self._totals = json_of(parts["gaps"])
         self.counts.update({reason: counts.get(reason, 0) for reason in self.counts})
         self.seconds.update({reason: seconds.get(reason, 0.0) for reason in self.seconds})
 

@@ -41,7 +41,29 @@ def test_losses_close_to_each_other_are_one_gap() -> None:
     for second, dropped in ((0, 0), (1, 10), (30, 20), (80, 21), (120, 21), (150, 21), (300, 22), (400, 22)):
         told += gaps.losses({"kernel_drops": dropped}, T + second * SECOND_NS)
     starts = [((each.start_ns - T) // SECOND_NS, (each.end_ns - T) // SECOND_NS) for each in told]
-    assert starts == [(1, 80), (300, 300)]
+    # The first lasts for a minute: told while it does, and again when it is over.
+    assert starts == [(1, 80), (1, 80), (300, 300)]
+    assert told[0].id == told[1].id != told[2].id
+    assert gaps.counts["kernel_drops"] == 2
+
+
+def test_a_loss_without_end_is_told_while_it_lasts() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    told = [gaps.losses({"one_way": second}, T + second * SECOND_NS) for second in range(1, 600)]
+    (finding,) = [finding for findings in told for finding in findings]
+    assert finding.evidence["reason"] == "one_way"
+    assert finding.end_ns - finding.start_ns == 60 * SECOND_NS
+    (closed,) = gaps.so_far()
+    assert closed.id == finding.id
+    assert closed.end_ns > finding.end_ns
+
+
+def test_what_was_lost_before_a_restart_is_not_lost_again() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    gaps.losses({"kernel_drops": 10}, T)
+    again = Gaps(ORIGIN, workers=1)
+    again.restore(gaps.state())
+    assert again.losses({"kernel_drops": 10}, T + SECOND_NS) == again.so_far() == []
 
 
 def test_counts_outlive_a_restart() -> None:
