@@ -138,7 +138,8 @@ def _handed_over() -> Path | None:
     """The key that systemd hands over by the unit's LoadCredential=privacy.key:FILE, if it does."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(folder, "privacy.key") if folder else None
-    return path if path is not None and path.is_file() else None
+    # systemd shows it to what ExecStart runs; what ExecReload runs may not look.
+    return path if path is not None and os.access(path, os.R_OK) else None
 
 
 class Privacy(_Section):
