@@ -120,6 +120,13 @@ def test_top_without_a_terminal_ends_after_its_looks(daemon: LiveDaemon) -> None
     assert "packets/s" in ran.stdout
 
 
+def test_one_way_visibility_is_a_finding(daemon: LiveDaemon) -> None:
+    """Told when it has lasted for a minute, and at the latest when the daemon stops."""
+    assert daemon.stop() == 0
+    reasons = [line["evidence"].get("reason") for line in daemon.found() if line["rule"] == "sensor-degraded"]
+    assert "one_way" in reasons
+
+
 def test_nobody_there(root: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"state: {{directory: {tmp_path}, runtime_directory: {tmp_path}}}\n")
