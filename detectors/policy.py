@@ -201,15 +201,16 @@ class Policy:
         calendar, settings = self._known.calendar, self._known.settings
         date = calendar.day_of((end - 1) * MINUTE_NS)
         rows = self._ours(self._uses.close(end // WINDOW_MINUTES), all_clients)
+        apps = apps_of(device_uses(rows, calendar.curfew_minutes(date), settings.active))
         day = Day(
             date=date,
             start_ns=calendar.start_ns(date),
             end_ns=calendar.end_ns(date),
             is_school_day=calendar.is_school_day(date),
-            apps=apps_of(device_uses(rows, calendar.curfew_minutes(date), settings.active)),
+            apps=apps,
             weaknesses=self._weaknesses.close(end // WINDOW_MINUTES),
             leaks=self._leaks.close(end // WINDOW_MINUTES),
-            embeddings=tuple(embeddings()),
+            embeddings=tuple(embeddings()) if apps else (),
         )
         case = DayCase(day, self._known)
         self.app_days.extend(self._app_day(case, index, app) for index, app in day.apps.items())
