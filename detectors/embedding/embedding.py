@@ -17,9 +17,10 @@ class Embedding:
     app, third_party: service ids. category: of the third party. sessions: of the app;
     sessions_with: those in which the third party showed up, for whatever reason. effect: minutes
     with the third party that one session adds, beyond what the rest of the clients' traffic explains;
-    low, high: its 95% interval. q_value: the share of false ones among all pairs that are accepted
-    when this one just is. clients: distinct clients in whose sessions it showed up (a lower
-    bound above a hundred). accepted: the third party is held to ride along with the app.
+    low, high: its 95% interval; all three are 0 below the least number of clients. q_value: the share
+    of false ones among all pairs that are accepted when this one just is. clients: distinct clients
+    in whose sessions it showed up (a lower bound above a hundred). accepted: the third party is held
+    to ride along with the app.
     """
 
     app: str

@@ -89,6 +89,9 @@ class Embeddings:
             return
         self._next = end
         self._held = rows[minute >= end]
+        known = self.statistics
+        known.first_minute = min(known.first_minute, int(minute.min()))
+        known.last_minute = max(known.last_minute, int(minute.max()))
         service, client = rows["service"], rows["client"]
         app = np.where(service == BROWSING, -1, self._app_of[service])
         third = np.where(service == BROWSING, -1, self._third_of[service])
@@ -133,13 +136,17 @@ class Embeddings:
         known = self.statistics
         if not known.sessions_with.any():
             return []
-        told = fit(known, self._settings.most_inflation, self._app_of[self._thirds])
+        clients = known.clients_of_pairs()
+        enough = clients >= self._settings.least_clients
+        if known.last_minute - known.first_minute < self._settings.least_minutes:
+            enough[:] = False
+        told = fit(known, self._settings.most_inflation, self._app_of[self._thirds], enough)
         apps, thirds = np.nonzero(known.sessions_with)
         other = self._apps[apps] != self._thirds[thirds]
         pairs = apps[other], thirds[other]
         tests = int(np.count_nonzero(known.sessions)) * int(np.count_nonzero(known.sessions_with.any(axis=0)))
         q_value = q_values(told.p_value[pairs], tests)
-        clients = known.clients_of_pairs()[pairs]
+        clients = clients[pairs]
         accepted = self._accepted(told, pairs, q_value, clients)
         found = [
             Embedding(

@@ -52,8 +52,13 @@ class Fit:
     separable: NDArray[np.bool_]
 
 
-def fit(statistics: Statistics, most_inflation: float, itself: NDArray[np.int64]) -> Fit:
-    """Solve for all third parties. Without a single minute every p-value is 1.
+def fit(
+    statistics: Statistics,
+    most_inflation: float,
+    itself: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+) -> Fit:
+    """Solve for the pairs that are `wanted`, bool[apps, thirds]; of others every p-value is 1.
 
     itself int64[thirds]: the app that a third party is at the same time (a game), -1 none. It does
     not explain itself away: its own predictors are left out where it is the response.
@@ -63,12 +68,12 @@ def fit(statistics: Statistics, most_inflation: float, itself: NDArray[np.int64]
         np.zeros(shape), np.zeros(shape), np.zeros(shape), np.ones(shape),
         np.zeros(shape, np.bool_), np.zeros(shape[0], np.bool_),
     )  # fmt: skip
-    sums = _Sums(statistics)
-    if len(sums.columns) == 0 or statistics.thirds == 0:
+    apps, thirds = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    if len(apps) == 0:
         return blank
+    sums, itself = _Sums(statistics, thirds), itself[thirds]
     inverse = np.asarray(np.linalg.inv(sums.within + PENALTY * np.eye(len(sums.columns))), np.float64)
     beta = inverse @ sums.response
-    apps = np.flatnonzero(statistics.sessions)
     contrasts = _contrasts(statistics, sums, apps)
     weights = inverse @ contrasts
     without = _without_itself(sums, inverse, itself)
@@ -86,10 +91,15 @@ def fit(statistics: Statistics, most_inflation: float, itself: NDArray[np.int64]
     margin = stdtrit(freedom, 0.975) * whole_error
     of_whole = slice(len(apps), 2 * len(apps))
     inflation = _inflation(sums, contrasts[:, of_whole], weights[:, of_whole])
-    blank.effect[apps], blank.p_value[apps] = whole, np.where(spread[:, None] >= 2, p_value, 1.0)
-    blank.low[apps], blank.high[apps] = whole - margin, whole + margin
-    blank.borrowed[apps] = alone + BORROWED_ERRORS * alone_error < BORROWED_SHARE * onset
-    blank.borrowed[:, itself >= 0] = False  # where a game is, the app is not alone
+    borrowed = alone + BORROWED_ERRORS * alone_error < BORROWED_SHARE * onset
+    borrowed[:, itself >= 0] = False  # where a game is, the app is not alone
+    pairs = np.ix_(apps, thirds)
+    chosen = wanted[pairs]
+    blank.effect[pairs] = np.where(chosen, whole, 0.0)
+    blank.p_value[pairs] = np.where(chosen & (spread[:, None] >= 2), p_value, 1.0)
+    blank.low[pairs] = np.where(chosen, whole - margin, 0.0)
+    blank.high[pairs] = np.where(chosen, whole + margin, 0.0)
+    blank.borrowed[pairs] = borrowed
     blank.separable[apps] = inflation <= most_inflation
     return blank
 
@@ -97,8 +107,12 @@ def fit(statistics: Statistics, most_inflation: float, itself: NDArray[np.int64]
 class _Sums:
     """X'X and X'Y within cells, of the predictors that were ever seen; the intercepts are gone."""
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, thirds: NDArray[np.int64]) -> None:
+        """thirds: the third parties that are looked at, by number; they are counted anew from 0."""
         self._of = statistics
+        self._thirds = len(thirds)
+        self._third = np.full(statistics.thirds, -1, np.int64)
+        self._third[thirds] = np.arange(len(thirds))
         self._read_cells()
         self._read_products()
         self._read_responses()
@@ -120,10 +134,10 @@ class _Sums:
         place = np.searchsorted(self._cells, cell[~whole])
         shape = (len(self._cells), len(self.columns))
         self._active = csr_array((values[~whole], (place, self._index[column[~whole]])), shape, np.float64)
-        keys, values = statistics.hits.items()
+        keys, values, third = self._of_thirds(*statistics.hits.items())
         place = np.searchsorted(self._cells, keys // statistics.thirds)
-        shape = (len(self._cells), statistics.thirds)
-        self._hits = csr_array((values, (place, keys % statistics.thirds)), shape, np.float64)
+        shape = (len(self._cells), self._thirds)
+        self._hits = csr_array((values, (place, third)), shape, np.float64)
         bucket = self._cells // HOURS
         self._cell_starts = np.searchsorted(bucket, np.arange(BUCKETS + 1))
         #: Minutes in which each predictor was 1, by bucket.
@@ -145,13 +159,20 @@ class _Sums:
 
     def _read_responses(self) -> None:
         statistics = self._of
-        keys, values = statistics.responses.items()
-        third = keys % statistics.thirds
+        keys, values, third = self._of_thirds(*statistics.responses.items())
         column = self._index[keys // statistics.thirds % statistics.columns]
         self._responses = (keys // statistics.thirds // statistics.columns, column, third, values)
         self._response_starts = np.searchsorted(self._responses[0], np.arange(BUCKETS + 1))
-        self.response = np.zeros((len(self.columns), statistics.thirds))
+        self.response = np.zeros((len(self.columns), self._thirds))
         np.add.at(self.response, (column, third), values)
+
+    def _of_thirds(
+        self, keys: NDArray[np.int64], values: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Sums of the third parties that are looked at, and the number of each."""
+        third = self._third[keys % self._of.thirds]
+        looked = third >= 0
+        return keys[looked], values[looked], third[looked]
 
     def score(
         self, bucket: int, beta: NDArray[np.float64]

@@ -14,7 +14,8 @@ class EmbeddingSettings:
     minutes in the app's sessions, what the app itself must account for. most_inflation: beyond
     it the app is too often in use together with others to be told from them. least_game_share: of a
     game's minutes, what must lie in sessions of the app: a game that is played for itself is none
-    that rides along. most_open_sessions: 28 bytes each.
+    that rides along. least_minutes: event time from the first call to the last; less shows no habit
+    and is not fitted. most_open_sessions: 28 bytes each.
     """
 
     false_discovery_rate: float = 0.05
@@ -23,4 +24,5 @@ class EmbeddingSettings:
     least_share: float = 0.1
     most_inflation: float = 20.0
     least_game_share: float = 0.8
+    least_minutes: int = 30
     most_open_sessions: int = 1 << 18

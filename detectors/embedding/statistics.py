@@ -55,6 +55,8 @@ class Statistics:
         self.active = Counts(bounds.cells)  # (cell, column): sum of X, of MINUTE the minutes
         self.hits = Counts(bounds.cells)  # (cell, third): sum of Y
         self.clients = Counts(bounds.clients)  # (app, third, bit of the client): presence
+        #: The first minute and the last, since 1970; none yet while the first is the later one.
+        self.first_minute, self.last_minute = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         self.sessions = np.zeros(apps, np.int64)
         self.sessions_with = np.zeros((apps, thirds), np.int64)
 
@@ -90,6 +92,8 @@ class Statistics:
         self.active.merge(other.active)
         self.hits.merge(other.hits)
         self.clients.merge(other.clients)
+        self.first_minute = min(self.first_minute, other.first_minute)
+        self.last_minute = max(self.last_minute, other.last_minute)
         self.sessions += other.sessions
         self.sessions_with += other.sessions_with
 
