@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from detectors.catalogue.catalogue import Catalogue, Match
 from detectors.catalogue.categories import CATEGORIES, GENERAL, UNKNOWN
@@ -14,7 +14,7 @@ from detectors.catalogue.host_names import host_name, shown
 from monitor import config_file
 from monitor.errors import WHOLE, tell
 
-_MOST_CHARACTERS = 4_096  # of a line of standard input
+_MOST_BYTES = 4_096  # of a line of standard input
 
 
 def explain(hosts: Sequence[str], config_path: Path | None, as_json: bool) -> int:
@@ -98,16 +98,16 @@ def _text(told: dict[str, Any], catalogue: Catalogue) -> str:
 def _asked(hosts: Sequence[str]) -> Iterator[str]:
     for host in hosts:
         if host == "-":
-            yield from _lines(sys.stdin)
+            yield from _lines(sys.stdin.buffer)
         else:
             yield host
 
 
-def _lines(stream: TextIO) -> Iterator[str]:
-    """Lines that are not blank, cut at a length that no name has."""
-    while line := stream.readline(_MOST_CHARACTERS):
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    """Lines that are not blank, cut at a length that no name has; what is no UTF-8 is shown as such."""
+    while line := stream.readline(_MOST_BYTES):
         rest = line
-        while rest and not rest.endswith("\n"):
-            rest = stream.readline(_MOST_CHARACTERS)
-        if line.strip():
-            yield line.strip()
+        while rest and not rest.endswith(b"\n"):
+            rest = stream.readline(_MOST_BYTES)
+        if text := line.decode("utf-8", "replace").strip():
+            yield text
