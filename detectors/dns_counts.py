@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SLOTS = 1 << 16
+#: 2^64 divided by the golden ratio, made odd; its upper 16 bits are a slot.
+_SCATTER, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class DnsCounts:
             return NewDns(queries, nxdomain, np.zeros(0, np.int64), np.zeros(0, np.int32))
         flows, first = np.unique(deltas["flow"][dns], return_index=True)
         at = dns[first]
-        slot = flows & (_SLOTS - 1)
+        slot = (flows.astype(np.uint64) * _SCATTER >> _SHIFT).astype(np.int64)
         known = self._flow[slot] == flows
         lost = ~known & (deltas["opened"][at] == 0)
         self.forgotten += int(np.count_nonzero(lost))

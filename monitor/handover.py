@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ STEP_COUNTERS = (
     *(f"names_{name}" for name in NAME_EVENTS),
     *(f"capture_{name}" for name in CAPTURE_COUNTERS),
 )
+
+#: Workers that one analysis can join.
+MAX_WORKERS = 256
 
 _MAGIC = b"campuswatch step"
 _ARRAYS: tuple[tuple[str, np.dtype[Any]], ...] = (
@@ -77,13 +80,13 @@ class Step:
     | field | shape, dtype | meaning |
     |---|---|---|
     | worker | int | the worker's place, from 0 |
-    | reached | int | all events of an `order` below are out; only later ones follow |
+    | reached | int | events of an `order` below it are out; those that follow come late or later |
     | clock_ns | int | event clock of the worker after the stretch |
     | active_flows | int | flows in its table |
     | last | bool | nothing follows: the worker has ended all its flows |
     | events | (e,) EVENT | openings and DNS answers in the order of packets |
     | deltas, rows | (d,) DELTA, (r,) FLOW_ROW | what was due |
-    | delta_facts, row_facts | (d,), (r,) FACTS | what is known of each flow, without what DNS tells |
+    | delta_facts, row_facts | (d,), (r,) FACTS | what each flow's own bytes say, without what DNS tells |
     | *_query_offsets, *_query_ids | (n + 1,) int64, (m,) int32 | DNS names that each flow asked for |
     | string_lengths, string_bytes | (s,) int32, (b,) uint8 | strings that are new, in the order of ids |
     | counters | (len(STEP_COUNTERS),) int64 | cumulative |
@@ -116,6 +119,8 @@ class Step:
                 raise HandoverError(f"{what}s, their facts and their queries differ in number")
             if offsets[0] != 0 or offsets[-1] != len(ids) or (np.diff(offsets) < 0).any():
                 raise HandoverError(f"offsets of the {what}s' queries do not lie in order")
+        if not 0 <= self.worker < MAX_WORKERS:
+            raise HandoverError(f"worker {self.worker}, and there are no more than {MAX_WORKERS}")
         if len(self.counters) != len(STEP_COUNTERS):
             raise HandoverError(f"{len(self.counters)} counters, {len(STEP_COUNTERS)} were expected")
         if (self.string_lengths < 0).any() or self.string_lengths.sum() != len(self.string_bytes):
@@ -179,8 +184,9 @@ class Receiver:
         pieces = [_bytes(array) for array in arrays.values() if len(array)]
         if pieces and not _receive_all(self._sock, pieces):
             raise HandoverError("the worker broke off in the middle of a step")
-        worker, reached, clock_ns, active_flows, last = header["numbers"][0].tolist()
-        step = Step(worker, reached, clock_ns, active_flows, bool(last))
+        step = Step()
+        for name, number in zip(_NUMBERS, header["numbers"][0].tolist(), strict=True):
+            setattr(step, name, bool(number) if name == "last" else number)
         for name, array in arrays.items():
             setattr(step, name, array)
         step.check()
@@ -219,6 +225,3 @@ def _receive_all(sock: socket.socket, pieces: Sequence[memoryview]) -> bool:
 def counters_of(step: Step) -> dict[str, int]:
     """The counters of a step by name."""
     return dict(zip(STEP_COUNTERS, step.counters.tolist(), strict=True))
-
-
-assert {f.name for f in fields(Step)} == {*_NUMBERS, *(name for name, _ in _ARRAYS)}

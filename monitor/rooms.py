@@ -11,6 +11,7 @@ from monitor import __version__, places
 from monitor.config import Config
 from monitor.gaps import Gaps
 from monitor.handover import STEP_COUNTERS
+from monitor.merge import PATIENCE_NS
 from monitor.pipeline import AnalysisStages
 from monitor.stages import StageSettings, settings_from
 from monitor.totals import Totals
@@ -31,7 +32,7 @@ class Rooms:
         self.checkpoint_ns = 0
         self.lost = 0  # frames that a process took with it when it died
         self._seen = (0, 0)
-        self.stages = AnalysisStages(settings, workers)
+        self.stages = AnalysisStages(settings, workers, PATIENCE_NS)
         self.results = _results(config, settings, self.stages)
         self.gaps = Gaps(_origin(settings), workers)
         self.packets = Totals(STEP_COUNTERS)

@@ -42,7 +42,7 @@ class Session:
         self._reader = reader
         self._clock_ns: int | None = None
         settings = settings_from(config, pseudonymise, learn_live)
-        self._worker = WorkerStages(settings)
+        self._worker = WorkerStages(settings.flows, settings.names)
         self._analysis = AnalysisStages(settings)
         folder = None if out is None else OutputFolder(out, private=not pseudonymise)
         self.results = Results(

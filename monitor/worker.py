@@ -13,7 +13,7 @@ from monitor.handover import Step
 from monitor.orders import Order, Orders
 from monitor.outbox import Outbox
 from monitor.overload import NAMES, PACKETS, NamesGivenUp, Overload
-from monitor.pipeline import WorkerStages
+from monitor.pipeline import Place, WorkerStages
 from monitor.renewal import Renewal
 from monitor.stages import settings_from
 from wire.capture.frames import FrameBlock
@@ -61,7 +61,9 @@ class Worker:
         if config.capture.cpus:
             os.sched_setaffinity(0, {config.capture.cpus[number % len(config.capture.cpus)]})
         self._drain_seconds = config.state.drain_seconds
-        self._stages = WorkerStages(settings_from(config, pseudonymise=True, live=True), number)
+        settings = settings_from(config, pseudonymise=True, live=True)
+        place = Place(number, int(start["life"]), by_time=True)
+        self._stages = WorkerStages(settings.flows, settings.names, place)
         self._outbox = Outbox(self._stages.namer.strings)
         self._renewal = Renewal(self._stages.namer.strings, time.monotonic())
         self._renews = False
@@ -102,7 +104,7 @@ class Worker:
             return
         flows = self._stages.count(block)
         flows.refs = self._names.filter(flows.refs, level >= NAMES)
-        self._hand_over(self._stages.name(flows))
+        self._hand_over(self._stages.read(flows))
 
     def _overload_level(self) -> int:
         return self._overload.look(max(ring.filling for ring in self._rings), time.monotonic())

@@ -97,7 +97,7 @@ def install(clocks: Clocks) -> Callable[[], None]:
         (CaptureReader, "__iter__", "capture", True),
         (FlowTable, "advance", "flows", True),
         (FlowTable, "finish", "flows", True),
-        (pipeline.WorkerStages, "name", "names", False),
+        (pipeline.WorkerStages, "read", "names", False),
         (QuicReader, "read", "quic", False),
         (pipeline.AnalysisStages, "_keep", "records", False),
         (pipeline.AnalysisStages, "_judge", "windows", False),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.handover import STEP_COUNTERS, HandoverError, Receiver, Sender, Step, shape_digest
+from monitor.handover import MAX_WORKERS, STEP_COUNTERS, HandoverError, Receiver, Sender, Step, shape_digest
 from wire.flows.records import DELTA, FLOW_ROW
 from wire.names.events import EVENT
 from wire.names.facts import FACTS
@@ -38,9 +38,10 @@ def steps(draw: st.DrawFn) -> Step:
     lengths = random.integers(0, 9, draw(counts)).astype(np.int32)
     delta_offsets, delta_ids = queries(deltas)
     row_offsets, row_ids = queries(rows)
-    numbers = [draw(st.integers(-_BOUND, _BOUND)) for _ in range(4)]
+    numbers = [draw(st.integers(-_BOUND, _BOUND)) for _ in range(3)]
+    worker = draw(st.integers(0, MAX_WORKERS - 1))
     return Step(
-        *numbers, draw(st.booleans()), records(EVENT, draw(counts)),
+        worker, *numbers, draw(st.booleans()), records(EVENT, draw(counts)),
         records(DELTA, deltas), records(FACTS, deltas), delta_offsets, delta_ids,
         records(FLOW_ROW, rows), records(FACTS, rows), row_offsets, row_ids,
         lengths, records(np.dtype("u1"), int(lengths.sum())), records(np.dtype("i8"), len(STEP_COUNTERS)),
@@ -146,10 +147,12 @@ def test_lengths_are_not_believed(length: int) -> None:
         ("row_facts", np.zeros(1, FACTS)),
         ("string_lengths", np.array([7], np.int32)),
         ("string_lengths", np.array([-1], np.int32)),
+        ("worker", 256),
+        ("worker", -1),
         ("counters", np.zeros(3, np.int64)),
     ],
 )
-def test_arrays_that_do_not_belong_together(name: str, value: np.ndarray) -> None:
+def test_what_does_not_belong_together(name: str, value: np.ndarray | int) -> None:
     step = Step()
     setattr(step, name, value)
     with over_a_socket(recorded([step])) as receiver, pytest.raises(HandoverError):

@@ -28,6 +28,12 @@ def key_hash(packet, vlan_mode, secret):  # type: ignore[no-untyped-def]
     return np.uint32(mix((source + target) ^ (extra * _GOLDEN)) >> _S32)
 
 
+@kernel(inline=True)
+def is_ours(hashed, mine, of):  # type: ignore[no-untyped-def]
+    """Whether the flow of this hash is worker `mine`'s of `of`, by its high bits; the index takes the low."""
+    return of == 1 or np.int64((np.uint64(hashed) * np.uint64(of)) >> _S32) == mine
+
+
 @kernel
 def flow_identity(flow, secret):  # type: ignore[no-untyped-def]
     """The keyed 64-bit hash of a flow's key and first time that joins its rows."""

@@ -63,12 +63,12 @@ def _budget_by_start(buffer, start, end, direction):  # type: ignore[no-untyped-
 
 
 @kernel(inline=True)
-def announce(flow, out, timestamp_ns):  # type: ignore[no-untyped-def]
+def announce(flow, out, frame, timestamp_ns):  # type: ignore[no-untyped-def]
     """Tell names of a new flow."""
     at = out.used[OUT_REFS]
     out.used[OUT_REFS] = at + 1
     ref = out.refs[at]
-    _write_key(ref, flow, timestamp_ns)
+    _write_key(ref, flow, frame, timestamp_ns)
     ref.offset = 0
     ref.length = 0
     ref.stream_offset = 0
@@ -77,7 +77,7 @@ def announce(flow, out, timestamp_ns):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def show_payload(buffer, packet, flow, half, direction, out, timestamp_ns):  # type: ignore[no-untyped-def]
+def show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns):  # type: ignore[no-untyped-def]
     """Refer names to a packet's payload while the direction's budget lasts."""
     length = packet.payload_end - packet.payload_start
     position = np.int64(0)
@@ -99,7 +99,7 @@ def show_payload(buffer, packet, flow, half, direction, out, timestamp_ns):  # t
     at = out.used[OUT_REFS]
     out.used[OUT_REFS] = at + 1
     ref = out.refs[at]
-    _write_key(ref, flow, timestamp_ns)
+    _write_key(ref, flow, frame, timestamp_ns)
     ref.offset = packet.payload_start
     ref.length = length
     ref.stream_offset = position
@@ -108,8 +108,9 @@ def show_payload(buffer, packet, flow, half, direction, out, timestamp_ns):  # t
 
 
 @kernel(inline=True)
-def _write_key(ref, flow, timestamp_ns):  # type: ignore[no-untyped-def]
+def _write_key(ref, flow, frame, timestamp_ns):  # type: ignore[no-untyped-def]
     ref.flow = flow.serial
+    ref.frame = frame
     ref.timestamp_ns = timestamp_ns
     ref.client_hi = flow.client_hi
     ref.client_lo = flow.client_lo

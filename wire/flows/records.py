@@ -36,6 +36,7 @@ PAYLOAD_REF = np.dtype(
         ("offset", "i8"),  # of the payload in the FrameBlock's buffer
         ("length", "i4"),  # captured payload bytes
         ("stream_offset", "i4"),  # TCP: position in this direction's stream, first byte 0
+        ("frame", "i4"),  # the packet's place in its FrameBlock
         ("client_hi", "u8"),
         ("client_lo", "u8"),
         ("server_hi", "u8"),

@@ -50,6 +50,7 @@ class _KernelSettings(NamedTuple):
     active_ns: NDArray[np.int64]
     max_tunnel_depth: NDArray[np.int64]
     duplicate_window_ns: NDArray[np.int64]
+    spread: NDArray[np.int64]  # the worker's place, and how many share the flows
 
 
 @dataclass(slots=True)
@@ -70,9 +71,16 @@ class FlowOutput:
 
 @dataclass(slots=True)
 class FlowTable:
-    """A bounded table of flows. Not thread-safe; `advance` blocks in order of time."""
+    """A bounded table of flows. Not thread-safe; `advance` blocks in order of time.
+
+    mine, of: of `of` tables that are all shown the same frames, this one keeps the flows of place
+    `mine`; which flows those are follows from the key alone. first_serial: of the first flow.
+    """
 
     settings: FlowSettings = field(default_factory=FlowSettings)
+    mine: int = 0
+    of: int = 1
+    first_serial: int = 1
     kernel_faults: int = 0
     _table: object = None
     _kernel_settings: _KernelSettings | None = None
@@ -83,14 +91,18 @@ class FlowTable:
         settings = self.settings
         if settings.max_flows < 1 or settings.vlan not in _VLAN_MODES:
             raise ValueError(f"flow table: max_flows {settings.max_flows}, vlan {settings.vlan!r}")
+        if not 0 <= self.mine < self.of:
+            raise ValueError(f"flow table: place {self.mine} of {self.of}")
         key = settings.flow_id_key & 0xFFFFFFFFFFFFFFFF
         self._table = table_arrays(settings.max_flows)
+        self._table.numbers[NEXT_SERIAL] = self.first_serial
         self._kernel_settings = _KernelSettings(
             secret=np.array([key ^ 0x243F6A8885A308D3, key ^ 0x13198A2E03707344], np.uint64),
             vlan_mode=np.array([_VLAN_MODES[settings.vlan]], np.int64),
             active_ns=np.array([settings.active_timeout_seconds * 1e9], np.int64),
             max_tunnel_depth=np.array([settings.max_tunnel_depth], np.int64),
             duplicate_window_ns=np.array([settings.duplicate_window_seconds * 1e9], np.int64),
+            spread=np.array([self.mine, self.of], np.int64),
         )
         self._idle_ns = np.array([seconds * 1e9 for seconds in settings.idle_seconds], np.int64)
         self._service_ports = np.zeros(65_536, np.uint8)

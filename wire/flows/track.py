@@ -6,7 +6,7 @@ from wire.flows.count import add_packet, follow_tcp, is_new_connection
 from wire.flows.decode import decode_frame
 from wire.flows.duplicates import is_copy
 from wire.flows.emit import emit_delta, emit_row, has_room
-from wire.flows.index import find, key_hash
+from wire.flows.index import find, is_ours, key_hash
 from wire.flows.lifecycle import end_flow, open_flow, take_slot
 from wire.flows.lists import move_to_end, next_expired
 from wire.flows.packet import FRAGMENT_LATER, FRAGMENT_NONE, OK, UNKNOWN_LINK_TYPE
@@ -40,10 +40,11 @@ _EXPIRE_EVERY_NS = 100_000_000
 
 
 @kernel(inline=True)
-def advance_clock(table, timestamp_ns):  # type: ignore[no-untyped-def]
+def advance_clock(table, timestamp_ns, counted):  # type: ignore[no-untyped-def]
     """Move the event clock: the highest time seen, but a lone jump of over an hour waits.
 
-    The jump counts once the next packet does not fall back behind it.
+    The jump counts once the next packet does not fall back behind it. `counted`: 1, or 0 where
+    another worker counts what the clock meets.
     """
     clock = table.numbers[CLOCK_NS]
     if clock == 0:
@@ -62,12 +63,12 @@ def advance_clock(table, timestamp_ns):  # type: ignore[no-untyped-def]
         table.numbers[JUMP_NS] = 0
         table.numbers[JUMP_SLOT] = NO_SLOT
     if timestamp_ns < clock:
-        table.counters[COUNT_LATE] += 1
+        table.counters[COUNT_LATE] += counted
     elif timestamp_ns - clock <= _HOUR_NS:
         table.numbers[CLOCK_NS] = timestamp_ns
     else:
         table.numbers[JUMP_NS] = timestamp_ns
-        table.counters[COUNT_JUMPS] += 1
+        table.counters[COUNT_JUMPS] += counted
 
 
 @kernel
@@ -117,11 +118,11 @@ def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _track(  # type: ignore[no-untyped-def]
-    buffer, table, packet, interface, wire_bytes, timestamp_ns, settings, idle_ns, service_ports, out
-):
+    buffer, table, packet, hashed, frame, interface, wire_bytes, timestamp_ns, settings, idle_ns,
+    service_ports, out,
+):  # fmt: skip
     """Count a decoded packet to its flow, opening and ending flows as it asks."""
     secret = settings.secret[0]
-    hashed = key_hash(packet, settings.vlan_mode[0], settings.secret[1])
     found = find(table, packet, hashed, settings.vlan_mode[0])
     slot = found >> 1
     direction = found & 1
@@ -142,7 +143,7 @@ def _track(  # type: ignore[no-untyped-def]
         slot = take_slot(table, out, idle_ns, table.numbers[CLOCK_NS], secret)
         direction = open_flow(table, slot, packet, hashed, interface, timestamp_ns, service_ports)
         if named:
-            announce(table.slots[slot], out, timestamp_ns)
+            announce(table.slots[slot], out, frame, timestamp_ns)
     if table.numbers[JUMP_NS] != 0:
         table.numbers[JUMP_SLOT] = slot
     _touch(table, slot, out, timestamp_ns)
@@ -156,7 +157,7 @@ def _track(  # type: ignore[no-untyped-def]
     if packet.protocol == TCP and packet.fragment != FRAGMENT_LATER:
         kind = follow_tcp(table, slot, direction, packet, timestamp_ns)
     if named and packet.payload_end > packet.payload_start and half.budget > 0:
-        show_payload(buffer, packet, flow, half, direction, out, timestamp_ns)
+        show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns)
     move_to_end(table, slot, kind)
 
 
@@ -180,13 +181,17 @@ def track_block(  # type: ignore[no-untyped-def]
 ):
     """Carry frames first, first + 1 ... into the table.
 
+    Of several workers that all walk the same frames, each moves its clock by every frame and keeps
+    the flows that are its own; the first also counts frames that belong to no flow.
     Returns the index of the first frame that was not carried because an output had no room
     (its clock has moved; call again with `clock_moved`), or the number of frames.
     """
+    mine, of = settings.spread[0], settings.spread[1]
+    first_worker = 1 if mine == 0 else 0
     for i in range(first, len(offsets)):
         timestamp_ns = timestamps_ns[i]
         if i != first or not clock_moved:
-            advance_clock(table, timestamp_ns)
+            advance_clock(table, timestamp_ns, first_worker)
         if not has_room(out):
             return i
         clock = table.numbers[CLOCK_NS]
@@ -194,8 +199,6 @@ def track_block(  # type: ignore[no-untyped-def]
             if not drain(table, out, idle_ns, settings.secret[0]):
                 return i
         wire = max(wire_bytes[i], captured_bytes[i])
-        table.counters[COUNT_PACKETS] += 1
-        table.counters[COUNT_BYTES] += wire
         link_type = -1
         if 0 <= interfaces[i] < len(link_types):
             link_type = link_types[interfaces[i]]
@@ -211,14 +214,23 @@ def track_block(  # type: ignore[no-untyped-def]
             table.fragments,
             table.packet,
         )
-        if status != OK:
-            table.rejects[min(status, UNKNOWN_LINK_TYPE)] += 1
-            continue
         packet = table.packet[0]
+        if status != OK:
+            table.rejects[min(status, UNKNOWN_LINK_TYPE)] += first_worker
+            table.counters[COUNT_PACKETS] += first_worker
+            table.counters[COUNT_BYTES] += wire * first_worker
+            continue
+        hashed = key_hash(packet, settings.vlan_mode[0], settings.secret[1])
+        ours = is_ours(hashed, mine, of)
         window_ns = settings.duplicate_window_ns[0]
-        if window_ns > 0 and is_copy(
-            table.recent, buffer, packet, timestamp_ns, window_ns, settings.secret[1]
-        ):
+        copy = False
+        if window_ns > 0:  # of all frames, so that what is remembered is the same for any number of workers
+            copy = is_copy(table.recent, buffer, packet, timestamp_ns, window_ns, settings.secret[1])
+        if not ours:
+            continue
+        table.counters[COUNT_PACKETS] += 1
+        table.counters[COUNT_BYTES] += wire
+        if copy:
             table.counters[COUNT_DUPLICATES] += 1
             continue
         table.counters[COUNT_DECODED] += 1
@@ -226,8 +238,9 @@ def track_block(  # type: ignore[no-untyped-def]
             if packet.payload_end - packet.payload_start < packet.payload_bytes:
                 table.counters[COUNT_TRUNCATED] += 1
         _track(
-            buffer, table, packet, interfaces[i], wire, timestamp_ns, settings, idle_ns, service_ports, out
-        )
+            buffer, table, packet, hashed, i, interfaces[i], wire, timestamp_ns, settings, idle_ns,
+            service_ports, out,
+        )  # fmt: skip
     return len(offsets)
 
 

@@ -3,8 +3,6 @@
     answers = answer_map(AnswerSettings())                                  flat arrays for kernels
     remember(answers, client_hi, client_lo, address_hi, address_lo, name, chain_end, now_ns, ttl_seconds)
     remember_ech(answers, client_hi, client_lo, name, offered, now_ns, ttl_seconds)
-    remember_message(answers, message, client_hi, client_lo, now_ns) -> addresses kept
-        (all of the above from a DnsMessage; does nothing unless it is a good answer for a host name)
     look_up(answers, client_hi, client_lo, server_hi, server_lo, now_ns, out) -> FOUND_*
         (out: int64, LOOK_FIELDS)
     ech_offered(answers, client_hi, client_lo, name, now_ns) -> 1: an HTTPS record for that name
@@ -23,19 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wire.kernel import kernel
-from wire.names.dns_message import (
-    DNS_ADDRESSES,
-    DNS_CHAIN_END,
-    DNS_ECH,
-    DNS_HTTPS,
-    DNS_NAME,
-    DNS_NAME_IS_HOST,
-    DNS_OPCODE,
-    DNS_RCODE,
-    DNS_RESPONSE,
-    DNS_TTL,
-)
-from wire.names.strings import ABSENT
 
 FOUND_NONE, FOUND_OWN, FOUND_SHARED = 0, 1, 2
 
@@ -218,26 +203,6 @@ def remember_ech(answers, client_hi, client_lo, name, offered, now_ns, ttl_secon
         answers.ech, np.uint64(client_hi), np.uint64(client_lo), np.uint64(0), np.uint64(name),
         value, np.int64(now_ns), answers.header, EVICTED_ECH,
     )  # fmt: skip
-
-
-@kernel
-def remember_message(answers, message, client_hi, client_lo, now_ns):  # type: ignore[no-untyped-def]
-    """Note what a message that read_dns_message has just read tells `client`.
-
-    Only a successful answer to a query for a host name counts. Returns the addresses noted.
-    """
-    out = message.out
-    if out[DNS_RESPONSE] == 0 or out[DNS_OPCODE] != 0 or out[DNS_RCODE] != 0:
-        return np.int64(0)
-    if out[DNS_NAME] == ABSENT or out[DNS_NAME_IS_HOST] == 0:
-        return np.int64(0)
-    name, chain_end, ttl = out[DNS_NAME], out[DNS_CHAIN_END], out[DNS_TTL]
-    for i in range(out[DNS_ADDRESSES]):
-        high, low = message.address_hi[i], message.address_lo[i]
-        remember(answers, client_hi, client_lo, high, low, name, chain_end, now_ns, ttl)
-    if out[DNS_HTTPS] > 0:
-        remember_ech(answers, client_hi, client_lo, name, out[DNS_ECH], now_ns, ttl)
-    return out[DNS_ADDRESSES]
 
 
 @kernel

@@ -12,7 +12,10 @@ from wire.names.facts import (
     SOURCE_TLS_CERT,
     SOURCE_TLS_SNI,
 )
-from wire.names.flow_states import DOUBT_ECH_ON_OFFER, DOUBT_SEVERAL_NAMES
+
+#: Bits of `doubt`: the client was given the server's address for several names; the name it was
+#: given it for has an HTTPS record that offered ECH to this client.
+DOUBT_SEVERAL_NAMES, DOUBT_ECH_ON_OFFER = 1, 2
 
 #: What Python found out about a string once: no valid IDNA name; the public name of an ECH operator.
 VERDICT_BAD_NAME, VERDICT_ECH_PUBLIC_NAME = 1, 2
@@ -78,20 +81,9 @@ def _choose_name(verdicts, facts, doubt):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def collect_facts(states, blank, verdicts, found, facts):  # type: ignore[no-untyped-def]
-    """Copy what each state knows, judge ECH and choose the name.
-
-    blank: FLOW_STATE[1]; verdicts: uint8[:] by string id, VERDICT_*; found: int64[n], places in
-    `states`, -1 for none; facts: FACTS[n], written.
-    """
-    for i in range(len(found)):
-        if found[i] < 0:
-            facts[i] = blank[0].facts
-            continue
-        flow = states[found[i]]
-        facts[i] = flow.facts
-        record = facts[i]
-        if record.ech == ECH_OFFERED and _is_outer(verdicts, record, flow.doubt):
-            record.ech = ECH_OUTER
-            record.outer_name = record.server_name
-        _choose_name(verdicts, record, flow.doubt)
+def judge_and_name(verdicts, facts, doubt):  # type: ignore[no-untyped-def]
+    """Judge ECH and choose the name of one record, all of whose evidence is in."""
+    if facts.ech == ECH_OFFERED and _is_outer(verdicts, facts, doubt):
+        facts.ech = ECH_OUTER
+        facts.outer_name = facts.server_name
+    _choose_name(verdicts, facts, doubt)

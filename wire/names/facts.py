@@ -1,6 +1,8 @@
 """FACTS: what is known about one flow's name, one record per flow.
 
-String fields are ids in the Namer's StringTable, -1 when absent.
+String fields are ids, -1 when absent. A Namer fills in what the flow's own bytes say; NameJoin adds
+what DNS says of it, judges ECH and chooses the name: `name`, `name_source`, `name_confidence`,
+`outer_name` and the fields `dns_name`, `dns_chain_end`, `dns_source` are its own.
 """
 
 from __future__ import annotations

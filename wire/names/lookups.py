@@ -1,27 +1,25 @@
-"""What DNS says about a flow: questions it asked itself, and the name its server was answered for."""
+"""What a flow's DNS messages say: the questions it asks, and the answers that others are told of."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from wire.flows.records import SERVER_TO_CLIENT
+from wire.flows.records import REF_PAYLOAD, SERVER_TO_CLIENT, UDP
 from wire.kernel import kernel
-from wire.names.answers import (
-    FOUND_NONE,
-    FOUND_OWN,
-    LOOK_CHAIN_END,
-    LOOK_NAME,
-    LOOK_SEVERAL,
-    ech_offered,
-    look_up,
-    remember_message,
-)
 from wire.names.dns import read_dns_message
-from wire.names.dns_message import DNS_QUESTIONS, DNS_RCODE, DNS_RESPONSE, KIND_DNS
+from wire.names.dns_message import (
+    DNS_QUESTIONS,
+    DNS_RCODE,
+    DNS_RESPONSE,
+    KIND_DNS,
+    KIND_NONE,
+    MAX_ADDRESSES,
+)
 from wire.names.dns_name import DNS_SHORT
-from wire.names.facts import SOURCE_DNS_ANSWER, SOURCE_DNS_ANSWER_SHARED
-from wire.names.flow_states import DOUBT_ECH_ON_OFFER, DOUBT_SEVERAL_NAMES, PHASE_DONE
+from wire.names.events import tell_message
+from wire.names.flow_states import PHASE_DONE
 from wire.names.queries import append_query
+from wire.names.stream import SLOT_BYTES
 from wire.names.work import CURSOR_AT, CURSOR_NEED
 
 _NXDOMAIN = 3
@@ -29,31 +27,27 @@ _COUNT_LIMIT = 65535
 _HEADER_BYTES = 12
 
 
-@kernel
-def look_up_server(flow, work, answers, ref):  # type: ignore[no-untyped-def]
-    """Note which name the flow's server was answered for, as DNS stands when the flow opens."""
-    out = work.bounds
-    found = look_up(
-        answers, ref.client_hi, ref.client_lo, ref.server_hi, ref.server_lo, ref.timestamp_ns, out
-    )
-    if found == FOUND_NONE:
-        return
-    flow.facts.dns_name = out[LOOK_NAME]
-    if out[LOOK_CHAIN_END] != out[LOOK_NAME]:
-        flow.facts.dns_chain_end = out[LOOK_CHAIN_END]
-    if found != FOUND_OWN:
-        flow.facts.dns_source = SOURCE_DNS_ANSWER_SHARED
-        return
-    flow.facts.dns_source = SOURCE_DNS_ANSWER
-    if out[LOOK_SEVERAL]:
-        flow.doubt |= np.uint8(DOUBT_SEVERAL_NAMES)
-    if ech_offered(answers, ref.client_hi, ref.client_lo, out[LOOK_NAME], ref.timestamp_ns):
-        flow.doubt |= np.uint8(DOUBT_ECH_ON_OFFER)
+#: An address in an answer takes four octets at least.
+_ADDRESS_BYTES = 4
 
 
 @kernel
-def take_dns(flow, dns_counters, strings, answers, queries, message, ref, kind, data, start, end):  # type: ignore[no-untyped-def]
-    """Read the DNS message data[start:end]: count it, list what it asks for, keep what it answers."""
+def most_events(ref, kind, buffer_bytes):  # type: ignore[no-untyped-def]
+    """The most events that one reference into a buffer of this size can yield."""
+    if kind == KIND_NONE or ref.kind != REF_PAYLOAD:
+        return np.int64(1)
+    if ref.protocol == UDP:
+        return np.int64(MAX_ADDRESSES + 1)
+    length = min(max(np.int64(ref.length), 0), buffer_bytes)
+    return 1 + (length + SLOT_BYTES) // _ADDRESS_BYTES
+
+
+@kernel
+def take_dns(flow, work, dns_counters, strings, events, queries, message, ref, kind, order, data, start, end):  # type: ignore[no-untyped-def]
+    """Read the DNS message data[start:end]: count it, list what it asks for, tell what it answers.
+
+    Nothing is told of what is read late, from behind a hole in its stream.
+    """
     status = read_dns_message(data, start, end, strings, message)
     dns_counters[status] += 1
     facts = flow.facts
@@ -70,8 +64,8 @@ def take_dns(flow, dns_counters, strings, answers, queries, message, ref, kind, 
     for i in range(out[DNS_QUESTIONS]):
         if message.questions[i] >= 0:
             flow.queries = append_query(queries, np.int64(flow.queries), message.questions[i])
-    if kind == KIND_DNS and ref.direction == SERVER_TO_CLIENT:
-        remember_message(answers, message, ref.client_hi, ref.client_lo, ref.timestamp_ns)
+    if kind == KIND_DNS and ref.kind == REF_PAYLOAD and ref.direction == SERVER_TO_CLIENT:
+        tell_message(events, work, message, ref, order)
 
 
 @kernel

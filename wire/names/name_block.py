@@ -17,17 +17,11 @@ from wire.names.deliver import (
     place_segment,
 )
 from wire.names.dns_message import KIND_NONE, dns_kind
-from wire.names.flow_states import (
-    PHASE_DNS,
-    PHASE_DONE,
-    PHASE_QUIC,
-    PHASE_UNKNOWN,
-    claim_state,
-    drop_state,
-    find_state,
-)
+from wire.names.events import tell_opening
+from wire.names.flow_index import claim_state, drop_state, find_state
+from wire.names.flow_states import PHASE_DNS, PHASE_DONE, PHASE_QUIC, PHASE_UNKNOWN
 from wire.names.hello import HELLO_WHOLE, read_client_hello
-from wire.names.lookups import look_up_server, next_dns_message, take_dns
+from wire.names.lookups import most_events, next_dns_message, take_dns
 from wire.names.queries import free_queries
 from wire.names.stream import SLOT_RANGES
 from wire.names.strings import intern
@@ -49,7 +43,9 @@ def _state_of(index, states, blank, work, ref):  # type: ignore[no-untyped-def]
         state = claim_state(index, states, blank, work, ref.flow)
         if state < 0:
             work.counters[COUNT_STATE_REFUSED] += 1
-        elif ref.protocol == TCP and dns_kind(ref.protocol, ref.client_port, ref.server_port) != KIND_NONE:
+            return state
+        states[state].facts.flow = ref.flow
+        if ref.protocol == TCP and dns_kind(ref.protocol, ref.client_port, ref.server_port) != KIND_NONE:
             states[state].phase[0] = PHASE_DNS
             states[state].phase[1] = PHASE_DNS
     return state
@@ -68,38 +64,46 @@ def _looks_like_quic(buffer, start, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def name_block(index, states, blank, work1, slots, room, shake, strings, answers, queries, message, dns_counters, buffer, refs, quic):  # type: ignore[no-untyped-def]  # noqa: E501
-    """Read the payload references of one block, in order.
+def name_block(index, states, blank, work1, slots, room, shake, strings, queries, message, dns_counters, buffer, refs, first, first_order, quic, events):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Read the payload references of one block, in order, from refs[first] on.
 
-    buffer: uint8[:], the block's; refs: PAYLOAD_REF[n]; quic: int64[n], receives the indices of the
-    references that QUIC must look at. Returns how many those are. The others are the Namer's.
+    buffer: uint8[:], the block's; refs: PAYLOAD_REF[n]; first_order: the number of the block's first
+    frame in the order of events, -1 to order them by time. quic: int64[n], receives the indices of
+    the references that QUIC must look at; events: EVENT[:], what others need to know. The others are
+    the Namer's. Returns the reference at which it stopped because `events` or `states` has no room
+    (work.events and work.selected say how much of the two outputs is filled), or their number.
     """
     work = work1[0]
-    selected = 0
-    for i in range(len(refs)):
+    for i in range(first, len(refs)):
         ref = refs[i]
-        state = _state_of(index, states, blank, work, ref)
-        if state < 0:
-            continue
-        flow = states[state]
+        kind = dns_kind(ref.protocol, ref.client_port, ref.server_port)
+        if work.events + most_events(ref, kind, len(buffer)) > len(events):
+            return i
+        order = np.int64(ref.timestamp_ns) if first_order < 0 else first_order + np.int64(ref.frame)
         if ref.kind == REF_OPEN:
-            look_up_server(flow, work, answers, ref)
+            tell_opening(events, work, ref, order)
             continue
         start, length = np.int64(ref.offset), np.int64(ref.length)
         if ref.kind == REF_PAYLOAD and (length <= 0 or start < 0 or start + length > len(buffer)):
             continue
-        kind = dns_kind(ref.protocol, ref.client_port, ref.server_port)
+        if work.free_state < 0 and work.may_grow:
+            return i
+        state = _state_of(index, states, blank, work, ref)
+        if state < 0:
+            continue
+        flow = states[state]
         if ref.protocol == UDP:
             if kind != KIND_NONE:
                 stop = start + length
                 take_dns(
-                    flow, dns_counters, strings, answers, queries, message, ref, kind, buffer, start, stop
-                )
+                    flow, work, dns_counters, strings, events, queries, message, ref, kind, order,
+                    buffer, start, stop,
+                )  # fmt: skip
             elif flow.phase[0] == PHASE_QUIC or _looks_like_quic(buffer, start, length):
                 if flow.facts.quic == 0:
                     flow.phase[0] = PHASE_QUIC
-                    quic[selected] = i
-                    selected += 1
+                    quic[work.selected] = i
+                    work.selected += 1
             continue
         side = np.int64(ref.direction) & 1
         if ref.protocol != TCP or flow.phase[side] == PHASE_DONE or ref.stream_offset < 0:
@@ -121,8 +125,9 @@ def name_block(index, states, blank, work1, slots, room, shake, strings, answers
                 while next_dns_message(flow, side, work, dns_counters, data, at, end):
                     at, stop = work.bounds[0], work.bounds[1]
                     take_dns(
-                        flow, dns_counters, strings, answers, queries, message, ref, kind, data, at, stop
-                    )
+                        flow, work, dns_counters, strings, events, queries, message, ref, kind, order,
+                        data, at, stop,
+                    )  # fmt: skip
                     at = stop
             else:
                 walk(flow, side, work, strings, shake, data, at, end)
@@ -135,7 +140,7 @@ def name_block(index, states, blank, work1, slots, room, shake, strings, answers
         if ref.kind == REF_SETTLE and flow.slot[side] >= 0:
             drop_slot(flow, side, slots, work)
             flow.phase[side] = PHASE_UNKNOWN
-    return selected
+    return len(refs)
 
 
 @kernel
@@ -186,3 +191,13 @@ def forget_flows(index, states, work1, slots, queries, flows):  # type: ignore[n
             drop_slot(flow, 1, slots, work)
             free_queries(queries, np.int64(flow.queries))
             drop_state(index, states, work, state)
+
+
+@kernel
+def collect_facts(states, blank, found, facts):  # type: ignore[no-untyped-def]
+    """Copy what each state knows. found: int64[n], places in `states`, -1 for none; facts: FACTS[n]."""
+    for i in range(len(found)):
+        if found[i] < 0:
+            facts[i] = blank[0].facts
+        else:
+            facts[i] = states[found[i]].facts

@@ -1,12 +1,13 @@
-"""Namer: payload references in, what each flow is called out.
+"""Namer: payload references in; what each flow's own bytes say of it out, and events for the join.
 
     namer = Namer(NamerSettings())
-    namer.read(block.buffer, refs)          one block's PAYLOAD_REF[n], while its buffer is alive
+    events = namer.read(block.buffer, refs) one block's PAYLOAD_REF[n], while its buffer is alive
     facts = namer.facts(flows)              FACTS[n] for serials, e.g. of deltas and flow rows
     offsets, ids = namer.dns_queries(flows) list i is ids[offsets[i]:offsets[i + 1]]
     namer.forget(flows)                     serials of flows that are over, after joining
 
-String ids in the facts are looked up in `namer.strings`.
+String ids in the facts and events are looked up in `namer.strings`. What a flow is called is for
+NameJoin (join.py) to say, who also knows what other workers' flows were told by DNS.
 """
 
 from __future__ import annotations
@@ -17,24 +18,33 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.flows.records import PAYLOAD_REF, REF_OPEN, TCP
-from wire.names.answers import AnswerSettings, answer_map
+from wire.flows.records import PAYLOAD_REF, TCP
+from wire.names.answers import AnswerSettings
 from wire.names.dns_message import dns_message
 from wire.names.dns_name import DNS_STATUS_NAMES
-from wire.names.evidence import VERDICT_BAD_NAME, VERDICT_ECH_PUBLIC_NAME, collect_facts
+from wire.names.events import EVENT
 from wire.names.facts import FACTS
-from wire.names.flow_states import BLANK_STATE, empty_index, empty_states, fill_index, grow
-from wire.names.hostnames import idna_valid
-from wire.names.name_block import REF_SETTLE, find_states, forget_flows, name_block, take_quic_hellos
+from wire.names.flow_index import empty_index, empty_states, fill_index, grow
+from wire.names.flow_states import BLANK_STATE, FLOW_STATE
+from wire.names.name_block import (
+    REF_SETTLE,
+    collect_facts,
+    find_states,
+    forget_flows,
+    name_block,
+    take_quic_hellos,
+)
 from wire.names.queries import NO_QUERIES, gather_queries, query_pool
 from wire.names.quic import QuicReader
 from wire.names.stream import SLOT_BYTES, empty_slots
 from wire.names.strings import StringTable
-from wire.names.tls import ECH_PUBLIC_NAMES
-from wire.names.tls_parameters import ja4
-from wire.names.work import COUNT_BAD_IDNA, COUNT_BLOCK_LOST, COUNTER_NAMES, HANDSHAKE_BYTES, work_space
+from wire.names.work import COUNT_BLOCK_LOST, COUNTER_NAMES, HANDSHAKE_BYTES, work_space
 
 _FIRST_FLOWS = 1 << 14
+#: Events beyond one a reference: room for some answers, and for the most that one reference yields.
+_MORE_EVENTS = 1 << 15
+#: `first_frame` of a block whose events are put in order by time.
+BY_TIME = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,39 +86,33 @@ class Namer:
     def __init__(self, settings: NamerSettings) -> None:
         self._settings = settings
         self.strings = StringTable(settings.max_strings, settings.max_string_bytes)
-        self._answers = answer_map(settings.answers)
         self._message = dns_message()
         self._dns_counters = np.zeros(len(DNS_STATUS_NAMES), np.int64)
         self._work = work_space()
         self._handshake = np.zeros(HANDSHAKE_BYTES, np.uint8)
         self._quic = QuicReader(settings.max_quic_flows)
-        self._verdicts = np.zeros(settings.max_strings, np.uint8)
-        self._judged = 0
-        self._ja4: dict[int, str] = {-1: ""}
-        for name in ECH_PUBLIC_NAMES + settings.ech_public_names:
-            known = self.strings.add(name.encode("ascii"))
-            if known >= 0:
-                self._verdicts[known] |= VERDICT_ECH_PUBLIC_NAME
         self._empty_tables()
 
-    def read(self, buffer: NDArray[np.uint8], refs: NDArray[np.void]) -> None:
-        """Read one block's references (PAYLOAD_REF[n], packet order) into its buffer.
+    def read(
+        self, buffer: NDArray[np.uint8], refs: NDArray[np.void], first_frame: int = BY_TIME
+    ) -> NDArray[np.void]:
+        """Read one block's references (PAYLOAD_REF[n], packet order) into its buffer; EVENT[m].
 
+        first_frame: the number of the block's first frame, if events are ordered by frames.
         A block that a kernel could not read whole is counted as `block_lost`; names of flows that
         were open then are lost with it.
         """
         if len(refs) == 0:
-            return
-        self._reserve(int(np.count_nonzero(refs["kind"] == REF_OPEN)))
+            return np.zeros(0, EVENT)
         quic = np.empty(len(refs), np.int64)
-        selected = self._name(buffer, refs, quic)
+        events, selected = self._name(buffer, refs, first_frame, quic)
         if selected:
             hellos = self._quic.read(buffer, refs[quic[:selected]])
             if len(hellos.rows):
                 take_quic_hellos(
                     self._index, self._states, self._work, self.strings.arrays, hellos.rows, hellos.arena
                 )
-        self._judge_new_strings()
+        return events
 
     def facts(self, flows: NDArray[np.int64]) -> NDArray[np.void]:
         """What is known of each flow, FACTS[n]; `flow` is 0 where nothing is.
@@ -120,7 +124,7 @@ class Namer:
         if find_states(self._index, self._states, flows, found):
             self._settle(found)
         facts = np.empty(len(flows), FACTS)
-        collect_facts(self._states, BLANK_STATE, self._verdicts, found, facts)
+        collect_facts(self._states, BLANK_STATE, found, facts)
         return facts
 
     def dns_queries(self, flows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -138,18 +142,9 @@ class Namer:
         forget_flows(self._index, self._states, self._work, self._slots, self._queries, flows)
         self._quic.forget(flows)
 
-    def ja4(self, parameters: NDArray[np.int32]) -> list[str]:
-        """JA4 of each parameter blob's id, "" for -1; computed once per distinct blob."""
-        distinct, places = np.unique(parameters, return_inverse=True)
-        for known in distinct.tolist():
-            if known not in self._ja4:
-                self._ja4[known] = ja4(self.strings[known])
-        texts = [self._ja4[known] for known in distinct.tolist()]
-        return [texts[place] for place in places.tolist()]
-
     @property
     def counters(self) -> dict[str, int]:
-        """What was refused, malformed or judged, by a closed set of reasons."""
+        """What was refused or malformed, by a closed set of reasons."""
         counts = dict(zip(COUNTER_NAMES, self._work["counters"][0].tolist(), strict=True))
         for name, count in zip(DNS_STATUS_NAMES, self._dns_counters.tolist(), strict=True):
             counts[f"dns_{name}"] = count
@@ -160,38 +155,48 @@ class Namer:
     def _empty_tables(self) -> None:
         settings = self._settings
         capacity = min(_FIRST_FLOWS, settings.max_flows)
-        self._states = empty_states(capacity)
+        self._states = empty_states(FLOW_STATE, capacity)
         self._index = empty_index(capacity)
         self._slots = empty_slots(settings.reassembly_slots)
         self._room = np.zeros(settings.reassembly_slots * SLOT_BYTES, np.uint8)
         self._queries = query_pool(settings.max_query_nodes)
         for head in ("free_state", "used_states", "slot_hand", "used_slots"):
             self._work[head] = 0
+        self._work["may_grow"] = capacity < settings.max_flows
 
-    def _reserve(self, opening: int) -> None:
-        """Make room for the flows that this block opens, up to the bound."""
-        capacity = len(self._states)
-        needed = int(self._work["used_states"][0]) + opening
-        if needed > capacity and capacity < self._settings.max_flows:
-            while capacity < needed:
-                capacity *= 2
-            capacity = min(capacity, self._settings.max_flows)
-            self._states = grow(self._states, self._work, capacity)
-            self._index = empty_index(capacity)
-            fill_index(self._index, self._states)
+    def _grow(self) -> None:
+        """Make room for more flows, up to the bound."""
+        capacity = min(2 * len(self._states), self._settings.max_flows)
+        self._states = grow(self._states, self._work, capacity)
+        self._index = empty_index(capacity)
+        fill_index(self._index, self._states)
+        self._work["may_grow"] = capacity < self._settings.max_flows
 
-    def _name(self, buffer: NDArray[np.uint8], refs: NDArray[np.void], quic: NDArray[np.int64]) -> int:
-        try:
-            selected: int = name_block(
-                self._index, self._states, BLANK_STATE, self._work, self._slots, self._room,
-                self._handshake, self.strings.arrays, self._answers, self._queries, self._message,
-                self._dns_counters, writable(buffer), refs, quic,
-            )  # fmt: skip
-        except IndexError:
-            self._work["counters"][0, COUNT_BLOCK_LOST] += 1
-            self._empty_tables()
-            return 0
-        return selected
+    def _name(
+        self, buffer: NDArray[np.uint8], refs: NDArray[np.void], first_frame: int, quic: NDArray[np.int64]
+    ) -> tuple[NDArray[np.void], int]:
+        """Events of the references, and how many of them QUIC must look at."""
+        told: list[NDArray[np.void]] = []
+        work, reached = self._work, 0
+        work["selected"] = 0
+        longest = min(max(int(refs["length"].max()), 0), len(buffer))
+        while reached < len(refs):
+            events = np.empty(len(refs) + longest + _MORE_EVENTS, EVENT)
+            work["events"] = 0
+            try:
+                reached = name_block(
+                    self._index, self._states, BLANK_STATE, work, self._slots, self._room,
+                    self._handshake, self.strings.arrays, self._queries, self._message,
+                    self._dns_counters, writable(buffer), refs, reached, first_frame, quic, events,
+                )  # fmt: skip
+            except IndexError:
+                work["counters"][0, COUNT_BLOCK_LOST] += 1
+                self._empty_tables()
+                return np.concatenate([*told, events[:0]]), 0
+            told.append(events[: int(work["events"][0])])
+            if reached < len(refs) and work["may_grow"][0]:
+                self._grow()
+        return told[0] if len(told) == 1 else np.concatenate(told), int(work["selected"][0])
 
     def _settle(self, found: NDArray[np.int64]) -> None:
         """Read what stands behind holes in the streams of these states."""
@@ -202,22 +207,4 @@ class Namer:
             refs["flow"] = self._states["facts"]["flow"][waiting]
             refs["kind"], refs["protocol"], refs["direction"] = REF_SETTLE, TCP, side
             if len(refs):
-                self._name(self._room[:0], refs, np.empty(0, np.int64))
-        self._judge_new_strings()
-
-    def _judge_new_strings(self) -> None:
-        """Check the punycode of strings that are new, once each."""
-        arrays = self.strings.arrays
-        first, count = self._judged, len(self.strings)
-        if count == first:
-            return
-        self._judged = count
-        base = int(arrays.starts[first])
-        fresh = arrays.arena[base : int(arrays.starts[count])].tobytes()
-        at = fresh.find(b"xn--")
-        while at >= 0:
-            known = int(np.searchsorted(arrays.starts[: count + 1], base + at, side="right")) - 1
-            if not idna_valid(self.strings[known]):
-                self._verdicts[known] |= VERDICT_BAD_NAME
-                self._work["counters"][0, COUNT_BAD_IDNA] += 1
-            at = fresh.find(b"xn--", int(arrays.starts[known + 1]) - base)
+                self._name(self._room[:0], refs, BY_TIME, np.empty(0, np.int64))

@@ -64,6 +64,9 @@ WORK = np.dtype(
     [
         ("free_state", "i8"),  # first free flow state, -1 when all are in use
         ("used_states", "i8"),
+        ("may_grow", "i8"),  # 1: there can be more states than there are
+        ("events", "i8"),  # written so far in this block
+        ("selected", "i8"),  # references of this block that QUIC must look at
         ("slot_hand", "i8"),  # reassembly slot to take or evict next
         ("used_slots", "i8"),
         ("counters", "i8", (len(COUNTER_NAMES),)),

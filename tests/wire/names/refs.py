@@ -42,7 +42,7 @@ class RefMaker:
         time_ns: int = 0,
     ) -> None:
         """One reference; `at` is the stream offset, `hosts` client and server."""
-        row = (flow, time_ns, len(self.bytes), len(payload), at)
+        row = (flow, time_ns, len(self.bytes), len(payload), at, len(self.rows))
         self.rows.append((*row, *address(hosts[0]), *address(hosts[1]), *ports, protocol, side, kind))
         self.bytes += payload
 

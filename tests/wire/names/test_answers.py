@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.wire.names.refs import RefMaker
+from wire.flows.records import REF_OPEN, UDP
 from wire.names.answers import (
     EVICTED_OWN,
     FOUND_NONE,
@@ -23,9 +25,9 @@ from wire.names.answers import (
     look_up,
     remember,
     remember_ech,
-    remember_message,
 )
-from wire.names.dns import DNS_NAME_IS_HOST, DNS_RCODE, dns_message, read_dns_message
+from wire.names.events import EVENT_ANSWER, EVENT_OPEN
+from wire.names.namer import Namer, NamerSettings
 from wire.names.queries import (
     MAX_QUERIES_PER_FLOW,
     NO_QUERIES,
@@ -37,7 +39,6 @@ from wire.names.queries import (
     gather_queries,
     query_pool,
 )
-from wire.names.strings import StringTable
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000 * SECOND
@@ -128,21 +129,29 @@ def test_ech_is_remembered_per_client_and_name() -> None:
     assert offered(ALICE, 5) == 0
 
 
-def test_only_good_answers_for_host_names_are_remembered() -> None:
-    answer = (
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({}, 1), ({3: 0x83}, 0), ({2: 0x91}, 0), ({2: 0x01}, 0), ({13: 0x21}, 0)],
+    ids=["good", "nxdomain", "another opcode", "a query", "no host name"],
+)
+def test_only_good_answers_for_host_names_are_told(change: dict[int, int], told: int) -> None:
+    answer = bytearray(
         bytes.fromhex("0007 8180 0001 0001 0000 0000") + b"\3www\6school\2cn\0\0\1\0\1"
         + bytes.fromhex("c00c 0001 0001 00000064 0004 01020304")
     )  # fmt: skip
-    strings, message, answers = StringTable(8, 99), dns_message(), answer_map(SETTINGS)
-    buffer = np.frombuffer(answer, np.uint8)
-    for field, value, kept in ((DNS_RCODE, 3, 0), (DNS_NAME_IS_HOST, 0, 0), (DNS_RCODE, 0, 1)):
-        read_dns_message(buffer, 0, len(buffer), strings.arrays, message)
-        message.out[field] = value
-        assert remember_message(answers, message, np.uint64(0), np.uint64(ALICE), NOW) == kept
-    out = np.zeros(LOOK_FIELDS, np.int64)
-    zero, alice, server = np.uint64(0), np.uint64(ALICE), np.uint64(SERVER)
-    assert look_up(answers, zero, alice, zero, server, NOW, out) == FOUND_OWN
-    assert strings[int(out[LOOK_NAME])] == b"www.school.cn"
+    for at, octet in change.items():
+        answer[at] = octet
+    maker, namer = RefMaker(), Namer(NamerSettings(max_flows=16, max_strings=8, max_string_bytes=99))
+    dns = {"protocol": UDP, "ports": (5000, 53), "time_ns": NOW}
+    maker.add(1, b"", kind=REF_OPEN, **dns)
+    maker.add(1, bytes(answer), side=1, **dns)
+    maker.add(1, bytes(answer), side=0, **dns)  # from the client: nobody was told
+    events = namer.read(*maker.block(), first_frame=70)
+    assert events["kind"].tolist() == [EVENT_OPEN] + [EVENT_ANSWER] * told
+    if told:
+        event = events[1]
+        assert (event["order"], event["timestamp_ns"], event["server_lo"]) == (71, NOW, SERVER)
+        assert (namer.strings[event["name"]], event["ttl_seconds"]) == (b"www.school.cn", 100)
 
 
 @pytest.mark.parametrize(

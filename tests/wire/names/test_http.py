@@ -9,31 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
 from wire.names.facts import HTTP_1, HTTP_2_PRIOR_KNOWLEDGE
 from wire.names.http import USER_AGENT_MAX_BYTES, write_products
-from wire.names.namer import Namer, NamerSettings
+from wire.names.namer import NamerSettings
 
 SMALL = NamerSettings(max_flows=64, reassembly_slots=4, max_strings=1 << 10, max_string_bytes=1 << 18)
 
 
-def read(*pieces: bytes | tuple[int, bytes]) -> tuple[Namer, np.void]:
+def read(*pieces: bytes | tuple[int, bytes]) -> tuple[JoinedNamer, np.void]:
     """Facts of one flow whose client sends these pieces, one after the other or at an offset."""
     maker, at = RefMaker(), 0
     for piece in pieces:
         at, data = piece if isinstance(piece, tuple) else (at, piece)
         maker.add(1, data, at=at, ports=(40000, 8080))
         at += len(data)
-    namer = Namer(SMALL)
+    namer = JoinedNamer(SMALL)
     namer.read(*maker.block())
     return namer, namer.facts(np.array([1]))[0]
 
 
-def text(namer: Namer, known: int) -> str | None:
+def text(namer: JoinedNamer, known: int) -> str | None:
     return None if known < 0 else namer.strings[known].decode()
 
 
-def hosts(namer: Namer, facts: np.void) -> list[str]:
+def hosts(namer: JoinedNamer, facts: np.void) -> list[str]:
     ids = [facts["http_host"], *facts["more_hosts"].tolist()]
     return [namer.strings[i].decode() for i in ids if i >= 0]
 

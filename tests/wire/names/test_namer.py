@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire.names import quic_maker, tls_maker
+from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
 from wire.flows.records import REF_OPEN, UDP
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
-from wire.names.namer import Namer, NamerSettings
+from wire.names.namer import NamerSettings
 
 SMALL = NamerSettings(max_flows=1 << 15, reassembly_slots=4, max_strings=1 << 12, max_string_bytes=1 << 20)
 CLIENT, OTHER, RESOLVER, SERVER = (bytes([10, 0, 0, n]) for n in (1, 2, 3, 4))
@@ -45,7 +46,7 @@ class Scene:
     """Flows in order; the last one is asked about."""
 
     def __init__(self, settings: NamerSettings = SMALL) -> None:
-        self.namer, self.maker, self.flow = Namer(settings), RefMaker(), 0
+        self.namer, self.maker, self.flow = JoinedNamer(settings), RefMaker(), 0
 
     def ask(self, response: bytes, client: bytes = CLIENT) -> Scene:
         self.flow += 1
@@ -161,10 +162,10 @@ def test_dns_over_tcp_is_framed_and_reassembled() -> None:
 
 
 def test_flows_are_forgotten_and_the_table_grows_and_ends() -> None:
-    namer = Namer(SMALL)
+    namer = JoinedNamer(SMALL)
     serials = np.arange(1, 40001)
     maker = RefMaker()
-    maker.add(1, b"", kind=REF_OPEN)
+    maker.add(1, b"-")
     buffer, one = maker.block()
     opens = np.repeat(one, len(serials))
     opens["flow"] = serials
@@ -183,9 +184,9 @@ def test_flows_are_forgotten_and_the_table_grows_and_ends() -> None:
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=200))
 def test_the_table_is_a_dictionary(steps: list[tuple[int, bool]]) -> None:
-    namer, twin = Namer(NamerSettings(max_flows=32, max_strings=64)), set()
+    namer, twin = JoinedNamer(NamerSettings(max_flows=32, max_strings=64)), set()
     maker = RefMaker()
-    maker.add(1, b"", kind=REF_OPEN)
+    maker.add(1, b"-")
     buffer, one = maker.block()
     for flow, opens in steps:
         if opens and (flow in twin or len(twin) < 32):

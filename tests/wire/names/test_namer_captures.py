@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import refs_of
 from wire.names.ja3 import ja3_hex
-from wire.names.namer import Namer, NamerSettings
+from wire.names.namer import NamerSettings
 
 SMALL = NamerSettings(max_flows=1 << 14, reassembly_slots=64, max_strings=1 << 14, max_string_bytes=1 << 22)
 
@@ -42,7 +43,7 @@ CAPTURES = [
 ]
 
 
-def strings_of(namer: Namer, ids: np.ndarray) -> set[str]:
+def strings_of(namer: JoinedNamer, ids: np.ndarray) -> set[str]:
     """The distinct strings behind ids, -1 left out."""
     return {namer.strings[i].decode() for i in np.unique(ids).tolist() if i >= 0}
 
@@ -58,7 +59,7 @@ def test_tsharks_names_and_fingerprints(capture: str, real_captures: Path) -> No
     manifest = json.loads((real_captures / "manifest.json").read_text(encoding="utf-8"))
     entry = next(e for e in manifest if e["file"] == capture)
     buffer, refs = refs_of(real_captures / capture)
-    namer = Namer(SMALL)
+    namer = JoinedNamer(SMALL)
     for part in np.array_split(refs, 3):
         namer.read(buffer, part)
     facts = namer.facts(np.unique(refs["flow"]))

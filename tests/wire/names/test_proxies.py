@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire.names import tls_maker
+from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
-from wire.names.namer import Namer, NamerSettings
+from wire.names.namer import NamerSettings
 
 SMALL = NamerSettings(max_flows=64, reassembly_slots=4, max_strings=1 << 10, max_string_bytes=1 << 18)
 INNER = "inner.example.org"
@@ -44,19 +45,19 @@ PREFIXES = {
 }
 
 
-def read(*pieces: bytes, server: tuple[bytes, ...] = ()) -> tuple[Namer, np.void]:
+def read(*pieces: bytes, server: tuple[bytes, ...] = ()) -> tuple[JoinedNamer, np.void]:
     maker = RefMaker()
     for side, said in ((0, pieces), (1, server)):
         at = 0
         for data in said:
             maker.add(1, data, at=at, side=side, ports=(40000, 1080))
             at += len(data)
-    namer = Namer(SMALL)
+    namer = JoinedNamer(SMALL)
     namer.read(*maker.block())
     return namer, namer.facts(np.array([1]))[0]
 
 
-def text(namer: Namer, known: int) -> str | None:
+def text(namer: JoinedNamer, known: int) -> str | None:
     return None if known < 0 else namer.strings[known].decode()
 
 

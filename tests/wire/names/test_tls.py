@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire.names import tls_maker
+from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
 from wire.names.certificate import find_certificate_name
 from wire.names.facts import TLS_CLIENT_HELLO, TLS_RETRY_REQUEST, TLS_SERVER_HELLO
-from wire.names.namer import Namer, NamerSettings
+from wire.names.namer import NamerSettings
 
 SMALL = NamerSettings(max_flows=64, reassembly_slots=4, max_strings=1 << 10, max_string_bytes=1 << 18)
 CHANGE = st.tuples(st.integers(0, 5000), st.integers(0, 255))
@@ -27,17 +28,17 @@ LONG = tls_maker.hello(
 )
 
 
-def read(pieces: list[tuple[int, int, bytes]]) -> tuple[Namer, np.void]:
+def read(pieces: list[tuple[int, int, bytes]]) -> tuple[JoinedNamer, np.void]:
     """What the Namer knows of one flow after (side, stream offset, bytes) came in this order."""
     maker = RefMaker()
     for side, at, data in pieces:
         maker.add(1, data, at=at, side=side)
-    namer = Namer(SMALL)
+    namer = JoinedNamer(SMALL)
     namer.read(*maker.block())
     return namer, namer.facts(np.array([1]))[0]
 
 
-def text(namer: Namer, known: int) -> str | None:
+def text(namer: JoinedNamer, known: int) -> str | None:
     return None if known < 0 else namer.strings[known].decode()
 
 
