@@ -295,24 +295,22 @@ def _one(outputs: list[FlowOutput]) -> FlowOutput:
     return FlowOutput(last.block, refs, deltas, rows, last.clock_ns, last.active_flows)
 
 
-def carry(
-    frames: Iterable[FrameBlock],
-    worker: WorkerStages,
-    analysis: AnalysisStages,
-    results: Results,
-    after_block: Callable[[int], None],
-) -> None:
-    """Carry packets to findings in this process until the source ends.
+def steps_of(frames: Iterable[FrameBlock], worker: WorkerStages) -> Iterator[Step]:
+    """The steps of a worker in this process.
 
     The flow table runs ahead on a thread of its own (its kernels release the interpreter's lock);
-    the rest follows block by block, in order. `after_block` is told the event clock, in
-    nanoseconds, after every block.
+    the rest follows block by block, in order.
     """
     for flows in run_ahead((worker.count(block) for block in frames), _AHEAD):
-        step = worker.read(flows)
+        yield worker.read(flows)
+    yield from worker.finish()
+
+
+def analyse(
+    steps: Iterable[Step], analysis: AnalysisStages, results: Results, after_step: Callable[[int], None]
+) -> None:
+    """Carry steps to findings until they end; `after_step` is told the event clock, in nanoseconds."""
+    for step in steps:
         analysis.take(step, results)
-        after_block(step.clock_ns)
-    for step in worker.finish():
-        analysis.take(step, results)
-        after_block(step.clock_ns)
+        after_step(analysis.clock_ns)
     analysis.finish(results)

@@ -10,6 +10,7 @@ from monitor.errors import CUT_OFF, WHOLE, tell, user_errors
 from monitor.progress import progress_of
 from monitor.report_page import write_report
 from monitor.session import Session
+from monitor.spread import Spread
 from monitor.summary_text import write_json, write_table
 from wire.capture.files import open_captures
 
@@ -21,15 +22,23 @@ def replay(
     as_json: bool,
     pseudonymise: bool,
     report: Path | None = None,
+    workers: int = 1,
 ) -> int:
-    """Run the whole job over captures; the exit code. Raises CommandEnd."""
+    """Run the whole job over captures; the exit code. Raises CommandEnd.
+
+    workers: processes that read; 1: this one reads too.
+    """
     with user_errors():
         config = config_file.load(config_path)
         with open_captures(captures) as reader:
-            session = Session(reader, config, out, pseudonymise)
+            spread = Spread(captures, workers) if workers > 1 else None
+            session = Session(spread or reader, config, out, pseudonymise)
             try:
-                with progress_of(reader) as advance:
-                    session.carry(reader, advance)
+                if spread is not None:
+                    session.carry_spread(spread, lambda clock_ns: None)
+                else:
+                    with progress_of(reader) as advance:
+                        session.carry(reader, advance)
                 summary = session.publish()
                 if report is not None:
                     write_report(report, session.detectors, session.results, summary, config)

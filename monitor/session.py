@@ -10,8 +10,9 @@ from typing import Any
 from detectors.judge import Detectors
 from monitor import __version__
 from monitor.config import Config
-from monitor.handover import REJECTS, TABLE_COUNTERS
-from monitor.pipeline import AnalysisStages, WorkerStages, carry
+from monitor.handover import REJECTS, TABLE_COUNTERS, Step
+from monitor.pipeline import AnalysisStages, WorkerStages, analyse, steps_of
+from monitor.spread import Spread
 from monitor.stages import settings_from
 from sinks.metrics.definitions import NAME_EVENTS
 from sinks.metrics.publish import set_all
@@ -23,8 +24,9 @@ from wire.capture.frames import FrameBlock
 
 
 class Session:
-    """Carries one reader's packets through all stages and keeps the account.
+    """Carries packets through all stages and keeps the account.
 
+    source: who reads the captures, in this process or in workers of their own.
     out: the folder of results, None for none. pseudonymise: hide internal addresses. learn_live:
     learn on the schedule, as a running sensor does.
     Raises what the parts raise for a configuration that cannot be used.
@@ -32,18 +34,18 @@ class Session:
 
     def __init__(
         self,
-        reader: CaptureReader,
+        source: CaptureReader | Spread,
         config: Config,
         out: Path | None,
         pseudonymise: bool,
         learn_live: bool = False,
     ) -> None:
         self._started = time.monotonic()
-        self._reader = reader
+        self._source = source
         self._clock_ns: int | None = None
         settings = settings_from(config, pseudonymise, learn_live)
-        self._worker = WorkerStages(settings.flows, settings.names)
-        self._analysis = AnalysisStages(settings)
+        self._settings = settings
+        self._analysis = AnalysisStages(settings, source.workers if isinstance(source, Spread) else 1)
         folder = None if out is None else OutputFolder(out, private=not pseudonymise)
         self.results = Results(
             folder,
@@ -54,14 +56,24 @@ class Session:
         )
 
     def carry(self, frames: Iterable[FrameBlock], after_block: Callable[[int], None]) -> None:
-        """Carry `frames`, the reader's own or paced ones, to their end."""
+        """Carry `frames`, the reader's own or paced ones, to their end.
 
+        `after_block` is told the event clock, in nanoseconds, after every block.
+        """
+        worker = WorkerStages(self._settings.flows, self._settings.names)
+        self._analyse(steps_of(frames, worker), after_block)
+
+    def carry_spread(self, spread: Spread, after_step: Callable[[int], None]) -> None:
+        """Carry what workers of their own read to its end."""
+        self._analyse(spread.steps(self._settings.flows, self._settings.names), after_step)
+
+    def _analyse(self, steps: Iterable[Step], after_step: Callable[[int], None]) -> None:
         def note(clock_ns: int) -> None:
-            if self._reader.frames_read:
+            if self._source.frames_read:
                 self._clock_ns = clock_ns
-            after_block(clock_ns)
+            after_step(clock_ns)
 
-        carry(frames, self._worker, self._analysis, self.results, note)
+        analyse(steps, self._analysis, self.results, note)
         if self._analysis.detectors.hosts_are_clients and self.results.pseudonyms is not None:
             self.results.pseudonyms.hide_everyone()
 
@@ -95,10 +107,10 @@ class Session:
     def _account(self) -> Account:
         counters = self._analysis.counters
         return Account(
-            problems=self._reader.problems,
+            problems=self._source.problems,
             counters={name: counters[name] for name in TABLE_COUNTERS},
             rejects={name: counters[f"rejected_{name}"] for name in REJECTS},
-            skipped=self._reader.skipped,
+            skipped=self._source.skipped,
             name_events={name: counters[f"names_{name}"] for name in NAME_EVENTS},
             late=self._analysis.detectors.counters,
             clock_ns=self._clock_ns,

@@ -105,13 +105,20 @@ def replay(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="图表页面 · a page to look at")
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", metavar="N", min=1, max=64, help="读包进程数，结果不变 · processes; same results"
+        ),
+    ] = 1,
 ) -> int:
     """Replay captures."""
     with user_errors():
         _check_key(config, addresses)
         from monitor.replay import replay as work
 
-        return work(captures, out, config, form is Format.json, addresses is Addresses.pseudonym, report)
+        pseudonymise = addresses is Addresses.pseudonym
+        return work(captures, out, config, form is Format.json, pseudonymise, report, workers)
 
 
 @application.command(help="监测接口，或播放抓包 · watch interfaces, or play a capture, with /metrics")

@@ -96,15 +96,23 @@ def _texts(ids: NDArray[np.int64], strings: StringTable) -> pa.StringArray:
 
 
 def _number(ids: NDArray[np.int32], limit: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids in [0, limit) numbered anew by rank, others -1; and the distinct ids in order."""
+    """Ids in [0, limit) numbered anew in the order in which they first stand, others -1; the distinct ids.
+
+    So a column's dictionary depends on its rows alone, not on who was given which id.
+    """
     if len(ids) == 0 or ids.max() < 0:
         return np.full(len(ids), _ABSENT, np.int32), np.zeros(0, np.int64)
-    known = (ids >= 0) & (ids < limit)
-    present = np.zeros(limit + 1, np.bool_)
-    present[np.where(known, ids, limit)] = True
-    present[limit] = False
-    rank = np.cumsum(present, dtype=np.int32) - 1
-    return np.where(known, rank[np.where(known, ids, 0)], _ABSENT).astype(np.int32), np.flatnonzero(present)
+    known = np.flatnonzero((ids >= 0) & (ids < limit))
+    values = ids[known]
+    first = np.full(limit, -1, np.int64)
+    first[values[::-1]] = known[::-1]  # the last write is the first place
+    distinct = np.flatnonzero(first >= 0)
+    distinct = distinct[np.argsort(first[distinct])]
+    rank = np.empty(limit, np.int32)
+    rank[distinct] = np.arange(len(distinct), dtype=np.int32)
+    codes = np.full(len(ids), _ABSENT, np.int32)
+    codes[known] = rank[values]
+    return codes, distinct
 
 
 def _dictionary(codes: NDArray[np.integer], values: list[str]) -> pa.DictionaryArray:

@@ -133,7 +133,7 @@ class FlowColumns:
     services: Sequence[str]
     categories: Sequence[str]
     pseudonyms: Pseudonyms | None
-    _ja4: dict[int, str] = field(default_factory=dict)
+    _ja4: dict[bytes, str] = field(default_factory=dict)
 
     def table(self, flows: FlowRows) -> pa.Table:
         """The columns of `flows`, in the order of rows given."""
@@ -224,12 +224,12 @@ class FlowColumns:
 
     def _fingerprints(self, blob_ids: NDArray[np.int32]) -> pa.DictionaryArray:
         """JA4, worked out once per distinct set of TLS parameters."""
-        for i in np.unique(blob_ids).tolist():
-            if i >= 0 and i not in self._ja4:
-                self._ja4[i] = ja4(self.strings[i])
-        distinct = sorted(self._ja4)
-        codes = np.searchsorted(distinct, blob_ids) if distinct else blob_ids
-        return columns.enumeration(np.where(blob_ids < 0, -1, codes), [self._ja4[i] for i in distinct])
+        return columns.strings_by_id(blob_ids, self.strings, self._fingerprint)
+
+    def _fingerprint(self, parameters: bytes) -> str:
+        if parameters not in self._ja4:
+            self._ja4[parameters] = ja4(parameters)
+        return self._ja4[parameters]
 
 
 def tls_version(number: int) -> str | None:

@@ -1,0 +1,77 @@
+"""A replay gives the same results for 1, 2 and 4 workers: the same bytes, but for the time it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: DNS and TLS of one client, tunnels, fragments, QUIC, rejected frames, a clock that jumps, findings.
+OWN = [
+    "campus-day.pcap.zst", "names-by-dns-answer.pcap", "fragments-reordered.pcap", "frames-malformed.pcap",
+    "tunnel-nested.pcap", "dns-over-tcp.pcap",
+]  # fmt: skip
+REAL = ["ndpi__1kxun.pcap", "arkime__gtp-iphone.pcap", "slips__test-cc__test-cc-capture-2.pcap"]
+FILES = ["flows.parquet", "windows.parquet", "findings.jsonl", "metrics.prom", "embeddings.jsonl"]
+
+
+def replayed(root: Path, captures: list[Path], out: Path, workers: int) -> dict[str, bytes]:
+    """What a replay leaves, by file."""
+    command = [sys.executable, "-m", "monitor.cli", "replay", *map(str, captures)]
+    subprocess.run(
+        [*command, "--out", str(out), "--workers", str(workers)],
+        check=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.DEVNULL,
+        timeout=300,
+    )
+    results = {name: (out / name).read_bytes() for name in FILES if (out / name).exists()}
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    del summary["seconds"]
+    return {**results, "summary.json": json.dumps(summary).encode()}
+
+
+def assert_same(root: Path, captures: list[Path], folder: Path) -> None:
+    alone = replayed(root, captures, folder / "1", 1)
+    assert json.loads(alone["summary.json"])["packets"] > 0
+    for workers in (2, 4):
+        spread = replayed(root, captures, folder / str(workers), workers)
+        assert set(spread) == set(alone)
+        for name, content in alone.items():
+            assert spread[name] == content, f"{name} of {workers} workers"
+
+
+def test_own_captures(root: Path, tmp_path: Path) -> None:
+    for name in OWN:
+        assert_same(root, [root / "pcaps" / name], tmp_path / name)
+
+
+def test_captures_merged_by_time(root: Path, tmp_path: Path) -> None:
+    assert_same(root, [root / "pcaps" / name for name in OWN[1:]], tmp_path)
+
+
+def test_real_captures(root: Path, tmp_path: Path, real_captures: Path) -> None:
+    for name in REAL:
+        assert_same(root, [real_captures / name], tmp_path / name)
+
+
+@pytest.mark.slow
+def test_every_real_capture(root: Path, tmp_path: Path, real_captures: Path) -> None:
+    for path in sorted(real_captures.glob("*.pcap*")):
+        if not path.name.endswith("empty.pcap"):
+            assert_same(root, [path], tmp_path / path.name)
+
+
+def test_what_can_be_read_only_once_is_refused(root: Path) -> None:
+    command = [sys.executable, "-m", "monitor.cli", "replay", "-", "--workers", "2"]
+    ended = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE,
+        capture_output=True, text=True, timeout=120, input="",
+    )  # fmt: skip
+    assert ended.returncode in (1, 2)
+    assert len(ended.stderr.strip().splitlines()) == 1
