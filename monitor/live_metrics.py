@@ -21,12 +21,13 @@ def set_live(rooms: Rooms, parent: Order) -> None:
     """Set every series. parent: its last report; empty before the first."""
     stages, exposition = rooms.stages, rooms.results.exposition
     counts = rooms.packets.sums()
+    joined = stages.join.counters
     account = Account(
         problems=(),
         counters={name: counts[name] for name in TABLE_COUNTERS},
         rejects={name: counts[f"rejected_{name}"] for name in REJECTS},
         skipped=dict.fromkeys(SKIPPED, 0),
-        name_events={name: counts[f"names_{name}"] for name in NAME_EVENTS},
+        name_events={name: counts[f"names_{name}"] + joined.get(name, 0) for name in NAME_EVENTS},
         late=stages.detectors.counters,
         clock_ns=rooms.clock_ns,
         hosts_are_clients=False,
