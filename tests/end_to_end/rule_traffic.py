@@ -128,5 +128,5 @@ def evening(start: float) -> Traffic:
     for at, query in enumerate(IDENTIFIERS.values()):
         body = query.replace("%3A", ":").replace("%40", "@") if at % 2 else ""
         target = "/" if body else f"/v1?{query}"
-        made.request(start + 120 + at, "10.1.1.1", "log.zuoye-sample.example", target, body)
+        made.request(start + 120 + at, "10.1.1.1", "api.zuoye-sample.example", target, body)
     return made
