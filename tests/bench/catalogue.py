@@ -1,0 +1,48 @@
+"""What a million names cost: PYTHONPATH=. python tests/bench/catalogue.py
+
+Seconds of CPU time and of the wall clock to load, megabytes, and microseconds for a distinct name, with the
+shipped catalogue alone and with a made list of a million names beside it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.settings import CatalogueSettings, ListSettings
+
+_CATALOGUE = Path(__file__).parents[2] / "configs" / "catalogue"
+_NAMES = [b"a.b.umeng.com", b"www.unknown.example.org", b"syh.zybang.com", b"x.y.z.w.qq.com"] * 5_000
+
+
+def main() -> None:
+    """Print a line for each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "million.txt"
+        numbers = np.random.default_rng(1).integers(0, 1 << 40, 1_000_000).tolist()
+        path.write_text("".join(f"h{number:x}.ads{at}.com\n" for at, number in enumerate(numbers)))
+        million = ListSettings("million", "plain", "advertising", path)
+        for title, lists in (("catalogue", ()), ("and a million", (million,))):
+            before, cpu, wall = _megabytes(), time.process_time(), time.perf_counter()
+            loaded = Catalogue.of(CatalogueSettings((_CATALOGUE,), lists=lists))
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+            more = _megabytes() - before
+            look = time.process_time()
+            for name in _NAMES:
+                loaded.decide(name)
+            each = (time.process_time() - look) / len(_NAMES) * 1e6
+            print(f"{title:<14} {loaded.entry_count:>9} entries  {cpu:5.2f} s CPU  {wall:5.2f} s  "
+                  f"{more:5.0f} MB  {each:5.1f} us a name")  # fmt: skip
+
+
+def _megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+if __name__ == "__main__":
+    main()
