@@ -140,7 +140,10 @@ class Embeddings:
         enough = clients >= self._settings.least_clients
         if known.last_minute - known.first_minute < self._settings.least_minutes:
             enough[:] = False
-        told = fit(known, self._settings.most_inflation, self._app_of[self._thirds], enough)
+        settings = self._settings
+        told = fit(
+            known, settings.most_inflation, self._app_of[self._thirds], enough, settings.misfit_share
+        )
         apps, thirds = np.nonzero(known.sessions_with)
         other = self._apps[apps] != self._thirds[thirds]
         pairs = apps[other], thirds[other]

@@ -57,11 +57,15 @@ def fit(
     most_inflation: float,
     itself: NDArray[np.int64],
     wanted: NDArray[np.bool_],
+    least_share: float,
 ) -> Fit:
     """Solve for the pairs that are `wanted`, bool[apps, thirds]; of others every p-value is 1.
 
     itself int64[thirds]: the app that a third party is at the same time (a game), -1 none. It does
-    not explain itself away: its own predictors are left out where it is the response.
+    not explain itself away: its own predictors are left out where it is the response. least_share:
+    the p-values are against adding at most this share of the share of sessions in which the third
+    party shows up: so much of what others bring may be laid at the app's door by a model that is only
+    nearly right, and with enough data any crumb is certain.
     """
     shape = (statistics.apps, statistics.thirds)
     blank = Fit(
@@ -86,14 +90,15 @@ def fit(
     freedom = np.maximum(np.minimum(buckets, spread) - 1, 1)[:, None]
     onset, whole, alone = (estimate[part] for part in _thirds_of(len(apps)))
     onset_error, whole_error, alone_error = (error[part] for part in _thirds_of(len(apps)))
-    t_onset, t_whole = _ratio(onset, onset_error), _ratio(whole, whole_error)
+    pairs = np.ix_(apps, thirds)
+    crumb = least_share * statistics.sessions_with[pairs] / np.maximum(statistics.sessions[apps], 1)[:, None]
+    t_onset, t_whole = _ratio(onset - crumb, onset_error), _ratio(whole - crumb, whole_error)
     p_value = np.minimum(1.0, 2 * np.minimum(stdtr(freedom, -t_onset), stdtr(freedom, -t_whole)))
     margin = stdtrit(freedom, 0.975) * whole_error
     of_whole = slice(len(apps), 2 * len(apps))
     inflation = _inflation(sums, contrasts[:, of_whole], weights[:, of_whole])
     borrowed = alone + BORROWED_ERRORS * alone_error < BORROWED_SHARE * onset
     borrowed[:, itself >= 0] = False  # where a game is, the app is not alone
-    pairs = np.ix_(apps, thirds)
     chosen = wanted[pairs]
     blank.effect[pairs] = np.where(chosen, whole, 0.0)
     blank.p_value[pairs] = np.where(chosen & (spread[:, None] >= 2), p_value, 1.0)

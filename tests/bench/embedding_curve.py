@@ -16,7 +16,7 @@ from typing import Any
 from tests.detectors.embedding.campuses import RARE, campus, learned, shipped_catalogue, truth
 
 CLIENTS = (10, 20, 40, 60, 120)
-DAYS = (1, 2, 5, 10)
+DAYS = (1, 2, 5)
 SEEDS = (101, 102, 103)
 
 
