@@ -13,7 +13,7 @@ import pytest
 from monitor.cli import run
 from monitor.simulate.scenario_file import load_scenario
 
-QUICK = ("third-party-tracking", "unfiled-app", "weak-transport")
+QUICK = ("third-party-tracking", "weak-transport")
 _FOLDER = Path(__file__).resolve().parents[2] / "configs" / "scenarios"
 
 
