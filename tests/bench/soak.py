@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -27,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_MINUTES = 24 * 60
 _SAMPLE_SECONDS = 30.0
 _GROWTH = 1.05
-_ETHERTYPE_IPV4 = b"\x08\x00"
+_ETHERTYPE_IPV4, _NO_OPTIONS = b"\x08\x00", 0x45
+_EPHEMERAL = 32_768
+_TURNS = 16
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,23 @@ class Sample:
 
 
 def varied(frame: bytes, turn: int) -> bytes:
-    """A frame with its 10/8 addresses moved on by `turn`; checksums are left as they are."""
-    if frame[12:14] != _ETHERTYPE_IPV4 or len(frame) < 34:
+    """A frame of another flow of the same campus: 10/8 addresses and ephemeral ports are moved on.
+
+    There are as many hosts as `_TURNS` times those of the captures, so that what is kept of hosts
+    is soon all there. Checksums are left as they are.
+    """
+    if frame[12:14] != _ETHERTYPE_IPV4 or len(frame) < 38:
         return frame
     changed = bytearray(frame)
     for at in (26, 30):
         if changed[at] == 10:
-            changed[at + 1] = (changed[at + 1] + turn) & 0xFF
-            changed[at + 2] = (changed[at + 2] + (turn >> 8)) & 0xFF
+            changed[at + 1] = (changed[at + 1] + turn % _TURNS) & 0xFF
+    if frame[14] == _NO_OPTIONS and frame[23] in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+        for at in (34, 36):
+            port = int.from_bytes(frame[at : at + 2], "big")
+            if port >= _EPHEMERAL:
+                moved = _EPHEMERAL + (port + 17 * turn) % (65_536 - _EPHEMERAL)
+                changed[at : at + 2] = moved.to_bytes(2, "big")
     return bytes(changed)
 
 
