@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from detectors.findings import Origin
 from detectors.judge import Detectors
+from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts, under, within
 from monitor import __version__, places
 from monitor.config import Config
@@ -76,7 +79,11 @@ class Rooms:
 
     def state(self) -> Parts:
         """Everything that a next life needs."""
+        answers = self.stages.join.answers_kept(self.clock_ns)
+        named = np.concatenate([answers["name"], answers["chain_end"]])
         return {
+            "answers": answers,
+            **under("names", strings_of(named, self.stages.strings)),
             **under("detectors", self.stages.detectors.state()),
             **under("results", self.results.state()),
             **under("gaps", self.gaps.state()),
@@ -86,6 +93,10 @@ class Rooms:
 
     def restore(self, parts: Parts) -> None:
         """Take a state back. KeyError, ValueError: it is of another version."""
+        answers, names = parts["answers"].copy(), within("names", parts)
+        for field in ("name", "chain_end"):
+            answers[field] = ids_again(answers[field], names, self.stages.strings)
+        self.stages.join.apply(answers)
         self.stages.detectors.restore(within("detectors", parts))
         self.results.restore(within("results", parts))
         self.gaps.restore(within("gaps", parts))

@@ -48,6 +48,7 @@ from wire.names.flow_index import (
     grow,
 )
 from wire.names.hostnames import idna_valid
+from wire.names.kept_answers import kept_answers
 from wire.names.namer import NamerSettings
 from wire.names.strings import ABSENT, StringTable
 from wire.names.tls import ECH_PUBLIC_NAMES
@@ -107,6 +108,10 @@ class NameJoin:
             )
             if reached < len(events):
                 self._grow()
+
+    def answers_kept(self, now_ns: int) -> NDArray[np.void]:
+        """The answers that are still alive, as EVENTs to be applied by a successor, the oldest first."""
+        return kept_answers(self._answers, now_ns)
 
     def name(self, flows: NDArray[np.int64], facts: NDArray[np.void]) -> None:
         """Complete the facts of these flows: what DNS says, the judgement on ECH, the name."""
