@@ -84,7 +84,8 @@ def name_block(index, states, blank, work1, slots, room, shake, strings, queries
             tell_opening(events, work, ref, order)
             continue
         start, length = np.int64(ref.offset), np.int64(ref.length)
-        if ref.kind == REF_PAYLOAD and (length <= 0 or start < 0 or start + length > len(buffer)):
+        settles = ref.kind == REF_SETTLE and ref.protocol == TCP
+        if not settles and (length <= 0 or start < 0 or start + length > len(buffer)):
             continue
         if work.free_state < 0 and work.may_grow:
             return i
