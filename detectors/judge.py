@@ -23,7 +23,7 @@ from detectors.networks import Networks
 from detectors.nxdomain_rows import NX_ROW, MissingNames
 from detectors.open_rows import rows_of_opens
 from detectors.parts import Parts, rows_in, under, within
-from detectors.policy import Policy
+from detectors.policy import Policy, Told
 from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
@@ -257,9 +257,11 @@ class Detectors:
         return Learner(settings.forest, settings.schedule)
 
 
-def _with(judged: Judged, findings: list[Finding]) -> Judged:
+def _with(judged: Judged, told: Told) -> Judged:
     """The same with more findings."""
-    return Judged(judged.windows, [*judged.findings, *findings], judged.updates) if findings else judged
+    if not told.findings and not told.updates:
+        return judged
+    return Judged(judged.windows, [*judged.findings, *told.findings], [*judged.updates, *told.updates])
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from detectors.findings import Finding, Origin
 from detectors.networks import Networks
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.register.standing import Register
-from detectors.rules.book import DAY_RULES, WINDOW_RULES
+from detectors.rules.book import DAY_RULES, PROMPT_RULES, WINDOW_RULES
 from detectors.rules.rule import DayCase, Knowledge, WindowCase
 from detectors.rules.settings import RuleSettings
 from detectors.use.app_day import MOST_APP_DAYS, AppDay
@@ -34,6 +36,18 @@ _GRACE_MINUTES = 10
 
 #: What is known of embeddings by now.
 Embeddings = Callable[[], Sequence[Embedding]]
+
+
+#: Statuses that ban an app.
+BANS = frozenset(("blacklist", "negative-list", "withdrawn"))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Findings, and those that were told earlier in their day, now that it is over."""
+
+    findings: list[Finding]
+    updates: list[Finding]
 
 
 class Policy:
@@ -65,9 +79,13 @@ class Policy:
         self._weaknesses = Weaknesses()
         self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
+        self._listed = np.zeros(0, np.bool_)  # services that some list bans, and -1
+        self._fresh = False  # such a service was used since it was last looked at
+        self._looked = np.iinfo(np.int64).min  # the minute of that look
+        self._told: dict[str, int] = {}  # by finding's id the end of the day it was told in, a minute
         #: What a page tells of the days that are over; bounded.
         self.app_days: list[AppDay] = []
-        self._chosen = self._services_of_interest()
+        self._choose()
 
     def judge_by(
         self, catalogue: Catalogue, register: Register, settings: RuleSettings, timezone: str
@@ -80,13 +98,14 @@ class Policy:
         known.catalogue, known.register, known.settings = catalogue, register, settings
         self._links.reserve(len(catalogue.ids))
         known.calendar = Calendar(settings.calendar, timezone)
-        self._chosen = self._services_of_interest()
+        self._choose()
 
     def take(self, deltas: NDArray[np.void], service: NDArray[np.int32]) -> None:
         """Take DELTAs with the service of each."""
         at = np.flatnonzero(self._chosen[service])
         if len(at):
             deltas, service = deltas[at], service[at]
+            self._fresh = self._fresh or bool(self._listed[service].any())
             moved = (deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0)
             self._uses.add(
                 rows_of_use(deltas[moved], service[moved], self._networks, self._known.settings.active)
@@ -103,11 +122,16 @@ class Policy:
 
     def advance(
         self, clock_ns: int, all_clients: bool, embeddings: Embeddings = tuple
-    ) -> list[Finding]:
-        """The findings of windows and days that are over by the event clock."""
-        return self._close(clock_ns // MINUTE_NS - _GRACE_MINUTES, all_clients, embeddings)
+    ) -> Told:
+        """The findings of windows and days that are over by the event clock, and of banned apps at once."""
+        minute = clock_ns // MINUTE_NS
+        told = self._close(minute - _GRACE_MINUTES, all_clients, embeddings)
+        if not all_clients and self._fresh and minute > self._looked:
+            self._looked, self._fresh = minute, False
+            told.findings.extend(self._look())
+        return told
 
-    def finish(self, all_clients: bool, embeddings: Embeddings = tuple) -> list[Finding]:
+    def finish(self, all_clients: bool, embeddings: Embeddings = tuple) -> Told:
         """The findings of all that is still open."""
         return self._close(np.iinfo(np.int64).max, all_clients, embeddings)
 
@@ -117,6 +141,7 @@ class Policy:
             "services": of_json(self._known.catalogue.ids),
             "judged_before": np.array([self._judged_before]),
             "silent": of_json(self._known.silent),
+            "told": of_json(self._told),
             **{key: part for name, book in self._books() for key, part in under(name, book.state()).items()},
         }
 
@@ -126,6 +151,7 @@ class Policy:
         places = np.array([now.get(service, -1) for service in json_of(parts["services"])], np.int32)
         self._judged_before = int(parts["judged_before"][0])
         self._known.silent = json_of(parts["silent"])
+        self._told = json_of(parts["told"])
         for name, book in self._books():
             book.restore(within(name, parts), places)
 
@@ -149,23 +175,44 @@ class Policy:
         """What came late, and what did not fit."""
         return {"use_rows_late": self._uses.late + self._links.late, "use_rows_shed": self._uses.shed}
 
-    def _services_of_interest(self) -> NDArray[np.bool_]:
-        """By service index; the last place is for -1, no service."""
+    def _choose(self) -> None:
+        """Services of interest, and banned ones, by index; the last place is for -1, no service."""
         known = self._known
         named = frozenset(known.register.services)
         chosen = [each.category == "education" or each.id in named for each in known.catalogue.services]
-        return np.array([*chosen, False], np.bool_)
+        self._chosen = np.array([*chosen, False], np.bool_)
+        banned = {id for id in named if any(held.fact.status in BANS for held in known.register.held(id))}
+        self._listed = np.array([*(each.id in banned for each in known.catalogue.services), False], np.bool_)
 
-    def _close(self, before: int, all_clients: bool, embeddings: Embeddings) -> list[Finding]:
+    def _look(self) -> list[Finding]:
+        """Use of banned apps in the days that are open, each told once a day: the rest waits for its end."""
+        calendar, found = self._known.calendar, []
+        rows = self._uses.so_far()
+        rows = self._ours(rows[self._listed[rows["service"]]], all_clients=False)
+        quiet = replace(self._known, silent={})
+        for day in sorted({calendar.day_of(int(minute) * MINUTE_NS) for minute in np.unique(rows["minute"])}):
+            first, end = (edge(day) // MINUTE_NS for edge in (calendar.start_ns, calendar.end_ns))
+            of_day = rows[(rows["minute"] >= first) & (rows["minute"] < end)]
+            case = DayCase(self._day(day, of_day), quiet)
+            for finding in (each for rule in PROMPT_RULES for each in rule.judge(case)):
+                if finding.id not in self._told:
+                    self._told[finding.id] = end
+                    found.append(finding)
+        return found
+
+    def _close(self, before: int, all_clients: bool, embeddings: Embeddings) -> Told:
         """Close every window and day that ends by the minute `before`, in order of time."""
-        found: list[Finding] = []
+        found = Told([], [])
         while True:
             window, day_end = self._next_window(), self._next_day_end()
             edge = before if day_end is None else min(before, day_end)
             if window is not None and (window + 1) * WINDOW_MINUTES <= edge:
-                found.extend(self._close_window(window, all_clients))
+                found.findings.extend(self._close_window(window, all_clients))
             elif day_end is not None and day_end <= before:
-                found.extend(self._close_day(day_end, all_clients, embeddings))
+                for finding in self._close_day(day_end, all_clients, embeddings):
+                    told = self._told.pop(finding.id, None) is not None
+                    (found.updates if told else found.findings).append(finding)
+                self._told = {id: end for id, end in self._told.items() if end > day_end}
             else:
                 return found
 
@@ -198,25 +245,31 @@ class Policy:
         return found
 
     def _close_day(self, end: int, all_clients: bool, embeddings: Embeddings) -> list[Finding]:
-        calendar, settings = self._known.calendar, self._known.settings
-        date = calendar.day_of((end - 1) * MINUTE_NS)
+        over = self._known.calendar.day_of((end - 1) * MINUTE_NS)
         rows = self._ours(self._uses.close(end // WINDOW_MINUTES), all_clients)
-        apps = apps_of(device_uses(rows, calendar.curfew_minutes(date), settings.active))
-        day = Day(
-            date=date,
-            start_ns=calendar.start_ns(date),
-            end_ns=calendar.end_ns(date),
-            is_school_day=calendar.is_school_day(date),
-            apps=apps,
+        day = replace(
+            self._day(over, rows),
             weaknesses=self._weaknesses.close(end // WINDOW_MINUTES),
             leaks=self._leaks.close(end // WINDOW_MINUTES),
-            embeddings=tuple(embeddings()) if apps else (),
         )
+        if day.apps:
+            day = replace(day, embeddings=tuple(embeddings()))
         case = DayCase(day, self._known)
         self.app_days.extend(self._app_day(case, index, app) for index, app in day.apps.items())
         del self.app_days[:-MOST_APP_DAYS]
         found = [finding for rule in DAY_RULES for finding in rule.judge(case)]
         return sorted(found, key=lambda each: (each.start_ns, each.rule, each.subject.value))
+
+    def _day(self, day: date, rows: NDArray[np.void]) -> Day:
+        """A day of use rows alone."""
+        calendar, settings = self._known.calendar, self._known.settings
+        return Day(
+            date=day,
+            start_ns=calendar.start_ns(day),
+            end_ns=calendar.end_ns(day),
+            is_school_day=calendar.is_school_day(day),
+            apps=apps_of(device_uses(rows, calendar.curfew_minutes(day), settings.active)),
+        )
 
     def _app_day(self, case: DayCase, index: int, app: AppUse) -> AppDay:
         service = self._known.catalogue.ids[index]

@@ -117,7 +117,7 @@ class Results:
                 self._closing.result()
             write_windows(folder.file(WINDOWS), self._windows, self.pseudonyms)
             records = FindingRecords(folder.file(FINDINGS), self.pseudonyms)
-            for finding in sorted(self.findings, key=lambda each: (each.start_ns, each.subject.value)):
+            for finding in sorted(self.findings, key=_in_order):
                 records.write(finding)
             records.close()
             write_embeddings(folder.file(EMBEDDINGS), self.embeddings)
@@ -133,6 +133,10 @@ class Results:
                 self._closing.exception()
             self._flows.abandon()
             self._folder.abandon()
+
+
+def _in_order(finding: Finding) -> tuple[int, str, str]:
+    return finding.start_ns, finding.rule, finding.subject.value
 
 
 class _told:

@@ -38,6 +38,8 @@ DAY_RULES: tuple[Rule, ...] = (
     BLACKLISTED_APP,
     WITHDRAWN_APP,
 )
+#: Of these, judged as soon as there is use, and again when the day is over: a ban holds at once.
+PROMPT_RULES: tuple[Rule, ...] = (BLACKLISTED_APP, WITHDRAWN_APP)
 #: Judge a WindowCase, when a quarter of an hour of a service is over.
 WINDOW_RULES: tuple[Rule, ...] = (ANOMALOUS_SERVICE, IMPORTANT_SERVICE_DEGRADED)
 

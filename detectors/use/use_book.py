@@ -55,6 +55,10 @@ class UseBook:
             self._rows -= before - len(chunks[0])
         return chunks[0]
 
+    def so_far(self) -> NDArray[np.void]:
+        """The merged rows of all windows that are open; they stay."""
+        return np.concatenate([np.zeros(0, USE), *(self.window(number) for number in sorted(self._windows))])
+
     def close(self, end: int) -> NDArray[np.void]:
         """The merged rows of all windows before `end`; they leave."""
         over = sorted(window for window in self._windows if window < end)
@@ -68,9 +72,8 @@ class UseBook:
 
     def state(self) -> Parts:
         """What a restart needs."""
-        rows = [self.window(number) for number in sorted(self._windows)]
         return {
-            "rows": np.concatenate([np.zeros(0, USE), *rows]),
+            "rows": self.so_far(),
             "closed_before": np.array([self._closed_before]),
         }
 

@@ -14,7 +14,7 @@ from detectors.embedding.embedding import Embedding
 from detectors.findings import Finding
 from detectors.networks import Networks
 from detectors.parts import json_of, of_json
-from detectors.policy import Policy
+from detectors.policy import Policy, Told
 from detectors.register.standing import Register
 from detectors.rules.settings import RuleSettings
 from tests.detectors.made_deltas import pair
@@ -57,13 +57,20 @@ def use(service: int, minutes: range, client: str = "10.0.0.9") -> tuple[np.ndar
     return deltas, np.full(len(minutes), service, np.int32)
 
 
+def said(told: Told) -> list[Finding]:
+    return [*told.findings, *told.updates]
+
+
 def run(made: Policy, deltas: np.ndarray, service: np.ndarray, cut: int = 10_000) -> list[Finding]:
-    found: list[Finding] = []
+    """What stands in the end: what is told again under its id replaces what was told before."""
+    found: dict[str, Finding] = {}
     for at in range(0, len(deltas), cut):
         part = deltas[at : at + cut]
         made.take(part, service[at : at + cut])
-        found += made.advance(int(part["window_start_ns"].max()) + MINUTE, all_clients=False)
-    return found + made.finish(all_clients=False)
+        told = said(made.advance(int(part["window_start_ns"].max()) + MINUTE, all_clients=False))
+        found |= {each.id: each for each in told}
+    found |= {each.id: each for each in said(made.finish(all_clients=False))}
+    return list(found.values())
 
 
 def test_a_day_closes_ten_minutes_after_midnight_and_is_judged_by_its_date() -> None:
@@ -71,14 +78,14 @@ def test_a_day_closes_ten_minutes_after_midnight_and_is_judged_by_its_date() -> 
     deltas, service = use(known.catalogue.ids.index(APP), range(150))
     made.take(deltas, service)
     midnight = EVENING + 240 * MINUTE
-    assert made.advance(midnight + 9 * MINUTE, all_clients=False) == []
-    found = made.advance(midnight + 10 * MINUTE, all_clients=False)
+    assert said(made.advance(midnight + 9 * MINUTE, all_clients=False)) == []
+    found = said(made.advance(midnight + 10 * MINUTE, all_clients=False))
     assert [each.rule for each in found] == ["unfiled-app", "usage-time", "curfew-use"]
     by_rule = {each.rule: each for each in found}
     assert by_rule["usage-time"].evidence["longest_minutes"] == 150
     assert by_rule["curfew-use"].evidence["longest_minutes"] == 30
     assert by_rule["curfew-use"].start_ns == EVENING + 120 * MINUTE
-    assert made.finish(all_clients=False) == []
+    assert said(made.finish(all_clients=False)) == []
     assert made.counters == {"use_rows_late": 0, "use_rows_shed": 0}
 
 
@@ -103,7 +110,7 @@ def test_years_of_silence_cost_nothing() -> None:
     later["window_start_ns"] += 20 * 365 * 1440 * MINUTE
     made.take(first, service)
     made.take(later, service)
-    found = made.finish(all_clients=False)
+    found = said(made.finish(all_clients=False))
     assert [each.rule for each in found].count("usage-time") == 2
 
 
@@ -111,9 +118,9 @@ def test_devices_outside_count_only_while_nobody_is_inside() -> None:
     made, known = policy()
     deltas, service = use(known.catalogue.ids.index(APP), range(150), "198.51.100.7")
     made.take(deltas, service)
-    assert made.finish(all_clients=False) == []
+    assert said(made.finish(all_clients=False)) == []
     made.take(*use(known.catalogue.ids.index(APP), range(3_000, 3_150), "198.51.100.7"))
-    assert made.finish(all_clients=True)
+    assert said(made.finish(all_clients=True))
 
 
 def test_late_rows_and_rows_that_do_not_fit_are_counted() -> None:
@@ -121,7 +128,7 @@ def test_late_rows_and_rows_that_do_not_fit_are_counted() -> None:
     deltas, service = use(known.catalogue.ids.index(APP), range(1_200))
     made.take(deltas, service)
     assert made.counters["use_rows_shed"] == 200
-    made.advance(EVENING + 10_000 * MINUTE, all_clients=False)
+    said(made.advance(EVENING + 10_000 * MINUTE, all_clients=False))
     made.take(deltas[:5], service[:5])
     assert made.counters["use_rows_late"] == 5
 
@@ -142,7 +149,7 @@ def test_a_reload_judges_by_the_new_and_keeps_what_was_counted() -> None:
     deltas, service = use(known.catalogue.ids.index(APP), range(150))
     made.take(deltas, service)
     made.judge_by(known.catalogue, Register(LISTS, known.catalogue), RuleSettings(), "Asia/Shanghai")
-    found = made.finish(all_clients=False)
+    found = said(made.finish(all_clients=False))
     assert {each.rule for each in found} == {"unfiled-app", "usage-time", "curfew-use"}
 
 
@@ -161,13 +168,13 @@ def test_a_restart_changes_nothing() -> None:
             made.take(deltas[part], service[part])
             made.take_rows(*connections(index, at, 30, rtt_ms=20.0 if at < 12 else 200.0, personal=kinds))
             made.take_rows(*connections(index, at, 5, tls_version=0x0301))
-            found += made.advance(EVENING + (at + 1) * 15 * MINUTE, all_clients=False)
+            found += said(made.advance(EVENING + (at + 1) * 15 * MINUTE, all_clients=False))
         return found
 
-    expected = steps(whole, range(14)) + whole.finish(False)
+    expected = steps(whole, range(14)) + said(whole.finish(False))
     found = steps(first, range(6))
     second.restore({name: part.copy() for name, part in first.state().items()})
-    found += steps(second, range(6, 14)) + second.finish(False)
+    found += steps(second, range(6, 14)) + said(second.finish(False))
     assert [each.to_json() for each in found] == [each.to_json() for each in expected]
     assert {each.rule for each in found} == {
         "unfiled-app", "usage-time", "curfew-use", "important-service-degraded", "weak-transport",
@@ -184,10 +191,10 @@ def test_a_restart_under_a_catalogue_that_has_changed() -> None:
     ids[known.catalogue.ids.index(APP)], ids[0] = ids[0], ids[known.catalogue.ids.index(APP)]
     moved, _ = policy([complete("provider-filing")])
     moved.restore({**parts, "services": of_json(ids)})
-    assert {each.subject.value for each in moved.finish(False)} == {known.catalogue.ids[0]}
+    assert {each.subject.value for each in said(moved.finish(False))} == {known.catalogue.ids[0]}
     gone, _ = policy()
     gone.restore({**parts, "services": of_json(["x"] * len(ids))})
-    assert gone.finish(False) == []
+    assert said(gone.finish(False)) == []
 
 
 def test_embeddings_are_asked_for_when_a_day_is_over() -> None:
@@ -201,9 +208,9 @@ def test_embeddings_are_asked_for_when_a_day_is_over() -> None:
 
     deltas, service = use(known.catalogue.ids.index(APP), range(20))
     made.take(deltas, service)
-    assert made.advance(EVENING + 60 * MINUTE, False, embeddings) == []
+    assert said(made.advance(EVENING + 60 * MINUTE, False, embeddings)) == []
     assert asked == []
-    found = made.finish(False, embeddings)
+    found = said(made.finish(False, embeddings))
     assert [each.rule for each in found] == ["third-party-tracking", "unfiled-app"]
     assert asked == [1]
 
@@ -234,7 +241,7 @@ def test_an_important_service_that_degrades() -> None:
     alerts = connections(index, 14, 30, tls=TLS_CLIENT_HELLO, payload_bytes=np.array([[500, 7]] * 30))
     for rows in (silent, refused, alerts):
         made.take_rows(*rows)
-    found = [each for each in made.finish(False) if each.rule == "important-service-degraded"]
+    found = [each for each in said(made.finish(False)) if each.rule == "important-service-degraded"]
     worse = [list(each.evidence["worse"]) for each in found]
     assert worse == [["rtt_ms"], ["failed_share"], ["failed_share"]]
     assert found[0].evidence["worse"]["rtt_ms"]["usual"] == pytest.approx(22, rel=0.1)
@@ -250,7 +257,7 @@ def test_identifiers_in_cleartext() -> None:
     ):  # fmt: skip
         made.take_rows(*connections(index, window, 2, tls=0, personal=personal, http_host=7, **more))
     made.take_rows(*connections(-1, 3, 2, personal=phone))
-    found = [each for each in made.finish(False) if each.rule == "cleartext-personal-data"]
+    found = [each for each in said(made.finish(False)) if each.rule == "cleartext-personal-data"]
     first, later = found
     assert first.evidence["kinds"] == {"imei": 4, "mobile-number": 2}
     assert later.evidence["kinds"] == {"mobile-number": 2}
@@ -277,7 +284,7 @@ def test_identifiers_in_cleartext() -> None:
 def test_weak_transport_of_a_day(more: dict[str, Any], weak: dict[str, int] | None) -> None:
     made, known = policy()
     made.take_rows(*connections(known.catalogue.ids.index(APP), 0, 5, **more))
-    found = made.finish(False)
+    found = said(made.finish(False))
     assert [each.evidence["weak"] for each in found] == ([weak] if weak else [])
 
 
@@ -286,3 +293,23 @@ def test_dates_of_findings_follow_the_campus() -> None:
     made, known = policy([replace(on_list(APP, "blacklist", first=date(2024, 5, 7)))])
     deltas, service = use(known.catalogue.ids.index(APP), range(230, 250))
     assert [each.start_ns for each in run(made, deltas, service)] == [EVENING + 240 * MINUTE]
+
+
+def test_a_ban_is_told_at_once_and_again_when_the_day_is_over() -> None:
+    lists = [*LISTS, on_list(APP, "blacklist", "yes")]
+    made, known = policy(lists)
+    deltas, service = use(known.catalogue.ids.index(APP), range(30))
+    first = [made.take(deltas[:2], service[:2]), made.advance(EVENING + 2 * MINUTE, False)][1]
+    assert [each.rule for each in first.findings] == ["blacklisted-app"]
+    made.take(deltas[2:], service[2:])
+    again = made.advance(EVENING + 31 * MINUTE, False)
+    assert (again.findings, again.updates) == ([], [])
+    restarted, _ = policy(lists)
+    restarted.restore({name: part.copy() for name, part in made.state().items()})
+    for each in (made, restarted):
+        over = each.finish(False)
+        (update,) = over.updates
+        assert update.id == first.findings[0].id
+        assert update.end_ns > first.findings[0].end_ns
+        assert "blacklisted-app" not in {finding.rule for finding in over.findings}
+    assert made.silent == restarted.silent
