@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import contextlib
 import os
 import re
 import signal
@@ -132,7 +133,9 @@ class Peer(Receiver):
     def start(self) -> None:
         """It captures when the interface is promiscuous for it."""
         with self._output.open("wb") as output:
-            self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         eventually(lambda: promiscuity(TAP) > 0)
         time.sleep(1)
 
@@ -148,6 +151,8 @@ class Peer(Receiver):
         time.sleep(1)
         self._process.send_signal(self._stop)
         self._process.wait(60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # nfstream leaves its meter behind
         count = self._count(self._output.read_text()) - self._nudges
         self._folder.cleanup()
         return count
