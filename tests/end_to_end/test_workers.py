@@ -63,7 +63,7 @@ def test_every_real_capture(root: Path, tmp_path: Path, real_captures: Path) -> 
 def test_what_can_be_read_only_once_is_refused(root: Path) -> None:
     command = [sys.executable, "-m", "monitor.cli", "replay", "-", "--workers", "2"]
     ended = subprocess.run(
-        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE,
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True, text=True, timeout=120, input="",
     )  # fmt: skip
     assert ended.returncode in (1, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from detectors.catalogue.schema import CatalogueError
 from monitor.config_file import load
-from monitor.pipeline import AnalysisStages, WorkerStages, carry
+from monitor.pipeline import AnalysisStages, WorkerStages, analyse, steps_of
 from monitor.stages import settings_from
 from sinks.records.folder import FLOWS, OutputFolder
 from sinks.results import Results
@@ -44,7 +44,7 @@ def configured(folder: Path, *entries: tuple[str, str, str]) -> Path:
 def ran(capture: Path, config: Path, out: Path, then: Path | None) -> Results:
     """Carry a capture; after its first stretch go by the configuration `then`."""
     settings = settings_from(load(config), pseudonymise=False)
-    worker, analysis = WorkerStages(settings), AnalysisStages(settings)
+    worker, analysis = WorkerStages(settings.flows, settings.names), AnalysisStages(settings)
     services = analysis.detectors.catalogue.ids
     results = Results(OutputFolder(out, private=False), analysis.strings, services, None, "test")
     left = [then] if then is not None else []
@@ -54,7 +54,7 @@ def ran(capture: Path, config: Path, out: Path, then: Path | None) -> Results:
             analysis.reload(settings_from(load(left.pop()), pseudonymise=False).detectors.catalogue, results)
 
     with open_captures([str(capture)]) as reader:
-        carry(reader, worker, analysis, results, reload)
+        analyse(steps_of(reader, worker), analysis, results, reload)
     results.publish({})
     return results
 
