@@ -51,6 +51,7 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     """HOUR_ROWs of HOST_ROWs (of any number of hours), those that a slow pattern may ask for."""
     ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
     rows = rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))]
+    rows = rows[_of_telling_hosts(rows)]
     if len(rows) == 0:
         return np.zeros(0, HOUR_ROW)
     hour = rows["window_start_ns"] // HOUR_NS
@@ -99,6 +100,15 @@ def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
     hosts = distinct(place, host, int(place.max()) + 1)
     rare = (hosts[place] <= MOST_HOSTS) & (often[group] >= LEAST_OPENS) & (often[group] <= MOST_OPENS)
     return stamped[rare]
+
+
+def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Rows of hosts of which some row may be kept: most hosts of a campus give none."""
+    host, first = address_ids(rows["host_hi"], rows["host_lo"])
+    login = np.isin(rows["server_port"], LOGIN_PORTS)
+    telling = count(host[(rows["failed"] == 1) | login], len(first)) > 0
+    telling |= total(host, rows["bytes_out"], len(first)) >= LEAST_BYTES_SENT
+    return telling[host]
 
 
 def _failed_share(made: NDArray[np.void], *names: str) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from monitor import config_file
 from monitor.errors import CUT_OFF, WHOLE, tell, user_errors
 from monitor.progress import progress_of
-from monitor.report_page import write_report
 from monitor.session import Session
 from monitor.spread import Spread
 from monitor.summary_text import write_json, write_table
@@ -41,6 +40,8 @@ def replay(
                         session.carry(reader, advance)
                 summary = session.publish()
                 if report is not None:
+                    from monitor.report_page import write_report
+
                     write_report(report, session.detectors, session.results, summary, config)
             finally:
                 session.abandon()

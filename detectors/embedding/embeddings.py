@@ -132,19 +132,23 @@ class Embeddings:
         }
 
     def result(self) -> list[Embedding]:
-        """Every pair that was ever seen together, by app, then third party."""
+        """Pairs that were seen together by enough clients, by app, then third party.
+
+        What fewer clients did says nothing of an app, and much of the clients.
+        """
         known = self.statistics
         if not known.sessions_with.any():
             return []
         clients = known.clients_of_pairs()
         enough = clients >= self._settings.least_clients
+        seen = enough & (known.sessions_with > 0)
         if known.last_minute - known.first_minute < self._settings.least_minutes:
             enough[:] = False
         settings = self._settings
         told = fit(
             known, settings.most_inflation, self._app_of[self._thirds], enough, settings.misfit_share
         )
-        apps, thirds = np.nonzero(known.sessions_with)
+        apps, thirds = np.nonzero(seen)
         other = self._apps[apps] != self._thirds[thirds]
         pairs = apps[other], thirds[other]
         tests = int(np.count_nonzero(known.sessions)) * int(np.count_nonzero(known.sessions_with.any(axis=0)))
