@@ -6,7 +6,9 @@ Refused: members that unfold beyond their bound (zip bombs, also those that nest
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -39,6 +41,11 @@ _SHEET_ROWS = 1_048_576  # the format has no more; a file may claim what it like
 _CHUNK = 1 << 16
 _OVERLAP = 256
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+#: What zipfile raises on archives that are none: its own, its decompressors', and of names and numbers.
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    OverflowError, RuntimeError, ValueError, OSError,
+)  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -78,7 +85,9 @@ def _inspect(path: Path) -> dict[str, list[tuple[int, int, int, int]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _look_through(path, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except RegisterError:
+        raise
+    except _UNREADABLE as error:
         raise RegisterError([f"{path}:0: not a readable XLSX ({error}); save it again as .xlsx"]) from None
 
 

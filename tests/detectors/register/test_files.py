@@ -300,3 +300,14 @@ def test_files_that_are_too_large_or_not_there(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(xlsx_file, "MAX_FILE_BYTES", 10)
     assert "larger than" in refused(table(tmp_path / "l.csv", "应用名称,备案日期\n"))[0]
     assert "larger than" in refused(workbook(tmp_path / "a.xlsx", ROWS, TITLE))[0]
+
+
+def test_a_part_whose_name_is_no_text(tmp_path: Path) -> None:
+    """The archive says that the name is UTF-8, and it is not."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("\u00e9.xml", "<x/>")
+    path = tmp_path / "name.xlsx"
+    path.write_bytes(content.getvalue().replace("\u00e9".encode(), b"\xd8 "))
+    with pytest.raises(RegisterError, match="not a readable XLSX"):
+        read_lists(path, Told())
