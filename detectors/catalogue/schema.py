@@ -84,7 +84,7 @@ def read_file(path: Path, errors: list[str]) -> Iterator[Service]:
         return
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if _depth(text, loader) > _MAX_DEPTH:
+        if _nests_too_deeply(text, loader):
             errors.append(f"{path}:0: nested deeper than a catalogue is; see docs/catalogue.md for the form")
             return
         root = yaml.compose(text, Loader=loader)
@@ -96,18 +96,19 @@ def read_file(path: Path, errors: list[str]) -> Iterator[Service]:
     yield from _Reader(path, errors).services(root)
 
 
-def _depth(text: bytes, loader: type) -> int:
-    """How deep a document nests, up to one more than allowed: composing recurses, events do not."""
-    depth = deepest = 0
-    for event in yaml.parse(text, Loader=loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > _MAX_DEPTH:
-                break
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return deepest
+def _nests_too_deeply(text: bytes, loader: type) -> bool:
+    """Looked at by events, one at a time, since composing recurses; some libyaml refuse by themselves."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                return True
+    except yaml.YAMLError as error:
+        if "nesting depth" not in (getattr(error, "problem", None) or ""):
+            raise
+        return True
+    return False
 
 
 class _Reader:
