@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts
+from detectors.per_name import PerName, registered_domain, rows_of_askers
 from wire.names.strings import StringTable
 
 #: Characters below the registered domain from which on a name may carry data.
@@ -29,21 +30,8 @@ DNS_ROW = np.dtype(
     ]
 )
 
-#: Second-level labels under country codes that are no one's domain (com.cn, ac.uk).
-_SHARED_SECOND_LEVELS = frozenset(
-    (b"com", b"net", b"org", b"edu", b"gov", b"ac", b"co", b"mil", b"or", b"ne", b"go")
-)
-_NOT_YET = -1
 #: A byte that host names do not have, as names are written: \DDD or an escaped character.
 _ESCAPED = re.compile(rb"\\(?:[0-9]{3}|.)", re.DOTALL)
-
-
-def registered_domain(name: bytes) -> bytes:
-    """The last two labels, or three under a country's shared second level: good enough for grouping."""
-    labels = name.rsplit(b".", 3)
-    if len(labels) >= 3 and len(labels[-1]) == 2 and labels[-2] in _SHARED_SECOND_LEVELS:
-        return b".".join(labels[-3:])
-    return b".".join(labels[-2:])
 
 
 class LongNames:
@@ -51,9 +39,8 @@ class LongNames:
 
     def __init__(self, strings: StringTable) -> None:
         self._strings = strings
-        self._carried = np.full(1024, _NOT_YET, np.int32)
-        self._base = np.zeros(1024, np.int32)
         self._bases: dict[bytes, int] = {}
+        self._names = PerName(strings, self._carried_and_base)
 
     def rows(
         self, deltas: NDArray[np.void], of_delta: NDArray[np.int64], names: NDArray[np.int32]
@@ -61,18 +48,10 @@ class LongNames:
         """A DNS_ROW per (delta, name) pair whose name is long; `of_delta` is the delta's place."""
         known = names >= 0
         of_delta, names = of_delta[known], names[known]
-        self._learn(names)
-        long = self._carried[names] >= LEAST_CARRIED
-        of_delta, names = of_delta[long], names[long]
-        rows = np.zeros(len(names), DNS_ROW)
-        asked = deltas[of_delta]
-        for field in ("window_start_ns", "flow", "server_port"):
-            rows[field] = asked[field]
-        for half in ("hi", "lo"):
-            rows[f"host_{half}"] = asked[f"client_{half}"]
-            rows[f"peer_{half}"] = asked[f"server_{half}"]
-        rows["name"], rows["base"] = names, self._base[names]
-        rows["carried"] = self._carried[names]
+        carried, base = self._names.of(names)
+        long = carried >= LEAST_CARRIED
+        rows = rows_of_askers(DNS_ROW, deltas, of_delta[long])
+        rows["name"], rows["base"], rows["carried"] = names[long], base[long], carried[long]
         return rows
 
     def state(self, rows: NDArray[np.void]) -> Parts:
@@ -84,23 +63,14 @@ class LongNames:
         rows = rows.copy()
         rows["name"] = ids_again(rows["name"], parts, self._strings)
         rows = rows[rows["name"] >= 0]
-        self._learn(rows["name"])
-        rows["base"] = self._base[rows["name"]]
+        rows["base"] = self._names.of(rows["name"])[1]
         return rows
 
-    def _learn(self, names: NDArray[np.int32]) -> None:
-        if len(names) == 0:
-            return
-        more = int(names.max()) + 1 - len(self._carried)
-        if more > 0:
-            more = max(more, len(self._carried))
-            self._carried = np.concatenate([self._carried, np.full(more, _NOT_YET, np.int32)])
-            self._base = np.concatenate([self._base, np.zeros(more, np.int32)])
-        for name_id in np.unique(names[self._carried[names] == _NOT_YET]).tolist():
-            name = _ESCAPED.sub(b"?", self._strings[name_id])
-            base = registered_domain(name)
-            # Reverse look-ups of IPv6 addresses are long by nature.
-            carried = 0 if base.endswith(b".arpa") else max(len(name) - len(base) - 1, 0)
-            self._carried[name_id] = carried
-            if carried >= LEAST_CARRIED:
-                self._base[name_id] = self._bases.setdefault(base, len(self._bases))
+    def _carried_and_base(self, text: bytes) -> tuple[int, int]:
+        name = _ESCAPED.sub(b"?", text)
+        base = registered_domain(name)
+        # Reverse look-ups of IPv6 addresses are long by nature.
+        carried = 0 if base.endswith(b".arpa") else max(len(name) - len(base) - 1, 0)
+        if carried < LEAST_CARRIED:
+            return carried, 0
+        return carried, self._bases.setdefault(base, len(self._bases))

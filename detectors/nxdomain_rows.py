@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.dns_counts import NewDns
-from detectors.dns_rows import registered_domain
 from detectors.parts import Parts, json_of, of_json
+from detectors.per_name import PerName, registered_domain, rows_of_askers
 from wire.names.strings import StringTable
 
 #: A flow's new names count as missing when at least this share of what it asked was NXDOMAIN.
@@ -28,7 +28,7 @@ NX_ROW = np.dtype(
         ("server_port", "u2"),
     ]
 )
-_NOT_YET, _NO_DOMAIN = -2, -1
+_NO_DOMAIN = -1
 _VOWELS = frozenset(b"aeiouy")
 _LEAST_LETTERS = 7
 
@@ -58,27 +58,17 @@ class MissingNames:
     """Knows of each distinct name its registered domain, and whether that looks generated."""
 
     def __init__(self, strings: StringTable) -> None:
-        self._strings = strings
-        self._base = np.full(1024, _NOT_YET, np.int32)
-        self._generated = np.zeros(1024, np.uint8)
         self._bases: dict[bytes, int] = {}
+        self._names = PerName(strings, self._base_and_look)
 
     def rows(self, deltas: NDArray[np.void], dns: NewDns) -> NDArray[np.void]:
         """An NX_ROW per new name of a delta whose questions were mostly answered by NXDOMAIN."""
         missing = (dns.nxdomain > 0) & (dns.nxdomain >= LEAST_MISSING * dns.queries)
         chosen = missing[dns.of_delta] & (dns.names >= 0)
-        of_delta, names = dns.of_delta[chosen], dns.names[chosen]
-        self._learn(names)
-        known = self._base[names] >= 0 if len(names) else np.zeros(0, np.bool_)
-        of_delta, names = of_delta[known], names[known]
-        rows = np.zeros(len(names), NX_ROW)
-        asked = deltas[of_delta]
-        for field in ("window_start_ns", "flow", "server_port"):
-            rows[field] = asked[field]
-        for half in ("hi", "lo"):
-            rows[f"host_{half}"] = asked[f"client_{half}"]
-            rows[f"peer_{half}"] = asked[f"server_{half}"]
-        rows["base"], rows["generated"] = self._base[names], self._generated[names]
+        base, generated = self._names.of(dns.names[chosen])
+        known = base != _NO_DOMAIN
+        rows = rows_of_askers(NX_ROW, deltas, dns.of_delta[chosen][known])
+        rows["base"], rows["generated"] = base[known], generated[known]
         return rows
 
     def state(self, rows: NDArray[np.void]) -> Parts:
@@ -96,20 +86,9 @@ class MissingNames:
             rows["base"][before == number] = now
         return rows
 
-    def _learn(self, names: NDArray[np.int32]) -> None:
-        if len(names) == 0:
-            return
-        more = int(names.max()) + 1 - len(self._base)
-        if more > 0:
-            more = max(more, len(self._base))
-            self._base = np.concatenate([self._base, np.full(more, _NOT_YET, np.int32)])
-            self._generated = np.concatenate([self._generated, np.zeros(more, np.uint8)])
-        for name_id in np.unique(names[self._base[names] == _NOT_YET]).tolist():
-            name = self._strings[name_id]
-            base = registered_domain(name)
-            label, _, suffix = base.partition(b".")
-            if not suffix or base.rpartition(b".")[2] in _LOCAL:
-                self._base[name_id] = _NO_DOMAIN
-                continue
-            self._base[name_id] = self._bases.setdefault(base, len(self._bases))
-            self._generated[name_id] = looks_generated(label)
+    def _base_and_look(self, name: bytes) -> tuple[int, int]:
+        base = registered_domain(name)
+        label, _, suffix = base.partition(b".")
+        if not suffix or base.rpartition(b".")[2] in _LOCAL:
+            return _NO_DOMAIN, 0
+        return self._bases.setdefault(base, len(self._bases)), looks_generated(label)

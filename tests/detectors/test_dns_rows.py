@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.dns_rows import LongNames, registered_domain
+from detectors.dns_rows import LongNames
+from detectors.per_name import registered_domain
 from tests.detectors.made_deltas import deltas
 from wire.names.strings import StringTable
 
