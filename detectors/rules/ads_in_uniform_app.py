@@ -6,26 +6,16 @@ tool of teaching or management. Not seen: what is displayed; fees; what a contra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from detectors.findings import Finding
-from detectors.rules.riders import RIDER_LIMITS, rider_finding, riders
-from detectors.rules.rule import DayCase, Rule, Words, listed, title
+from detectors.rules.riders import uniform_rule
+from detectors.rules.rule import Words
 
 
-def _judge(case: DayCase) -> Iterator[Finding]:
-    for app, party, pair in riders(case, "advertising"):
-        uniform = case.state(app, "uniform")
-        if not uniform.known:
-            case.known.unknown(ADS_IN_UNIFORM_APP)
-        if uniform.has("yes"):
-            names, other = title(case.known.service(app)), title(party)
-            text = Words(
-                f"统一使用的应用{names.zh}使用时伴随出现广告服务{other.zh}，此类应用不得植入商业广告。",
-                f"The advertising service {other.en} rides along with {names.en}, whose use is "
-                "uniform; such apps carry no commercial advertisements.",
-            )
-            yield rider_finding(case, ADS_IN_UNIFORM_APP, app, pair, text, {"uniform": listed(uniform)})
+def _text(app: Words, party: Words) -> Words:
+    return Words(
+        f"统一使用的应用{app.zh}使用时伴随出现广告服务{party.zh}，此类应用不得植入商业广告。",
+        f"The advertising service {party.en} rides along with {app.en}, whose use is uniform; such apps "
+        "carry no commercial advertisements.",
+    )
 
 
-ADS_IN_UNIFORM_APP = Rule("ads-in-uniform-app", ("11",), RIDER_LIMITS, _judge)
+ADS_IN_UNIFORM_APP = uniform_rule("ads-in-uniform-app", "advertising", _text)

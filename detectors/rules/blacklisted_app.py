@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.findings import Finding, Subject
+from detectors.findings import Finding
 from detectors.register.statuses import STATUS_WORDS
-from detectors.rules.rule import DayCase, Rule, Words, by_devices, listed, title
+from detectors.rules.rule import DayCase, Rule, Words, banned_or_missing, title
 
 _LISTS = ("blacklist", "negative-list")
 
@@ -22,26 +22,14 @@ def _judge(case: DayCase) -> Iterator[Finding]:
         on = {status: state for status, state in states.items() if state.has("yes")}
         if not on:
             continue
-        service = case.known.service(index)
-        names, devices = title(service), len(app.devices)
+        names, devices = title(case.known.service(index)), len(app.devices)
         zh = "、".join(STATUS_WORDS[status][0] for status in on)
         en = " and ".join(STATUS_WORDS[status][1] for status in on)
-        yield case.known.finding(
-            BLACKLISTED_APP,
-            Subject("app", service.id),
-            (app.start_ns, app.end_ns),
-            by_devices(devices),
-            {
-                "devices": devices,
-                "flows": app.total("flows"),
-                "bytes": app.total("bytes"),
-                "standing": {status: listed(state) for status, state in on.items()},
-            },
-            Words(
-                f"{names.zh}已列入{zh}，当日仍有 {devices} 台设备与其通信。",
-                f"{names.en} is on the {en}; {devices} devices still talked to it that day.",
-            ),
+        text = Words(
+            f"{names.zh}已列入{zh}，当日仍有 {devices} 台设备与其通信。",
+            f"{names.en} is on the {en}; {devices} devices still talked to it that day.",
         )
+        yield banned_or_missing(case, BLACKLISTED_APP, index, devices, on, text)
 
 
 BLACKLISTED_APP = Rule(

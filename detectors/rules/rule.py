@@ -121,6 +121,29 @@ def listed(state: State) -> dict[str, Any]:
     }
 
 
+def banned_or_missing(
+    case: DayCase,
+    rule: Rule,
+    index: int,
+    devices: int,
+    standing: Mapping[str, State],
+    text: Words,
+    **more: object,
+) -> Finding:
+    """A finding about an app that a list speaks against, and how much it was used all the same."""
+    app = case.day.apps[index]
+    evidence = {
+        "devices": devices,
+        "flows": app.total("flows"),
+        "bytes": app.total("bytes"),
+        **more,
+        "standing": {status: listed(state) for status, state in standing.items()},
+    }
+    subject = Subject("app", case.known.service(index).id)
+    times = (app.start_ns, app.end_ns)
+    return case.known.finding(rule, subject, times, by_devices(devices), evidence, text)
+
+
 def by_devices(devices: int) -> float:
     """How sure it is that an app was used at all: one device can be a stray look, five are none."""
     return min(1.0 - 0.5**devices, 0.99)

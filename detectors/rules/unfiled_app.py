@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.findings import Finding, Subject
+from detectors.findings import Finding
 from detectors.register.statuses import FILINGS, STATUS_WORDS, VALUE_WORDS
-from detectors.rules.rule import DayCase, Rule, Words, by_devices, listed, title
+from detectors.rules.rule import DayCase, Rule, Words, banned_or_missing, title
 
 _UNFILED = ("none", "revoked", "expired")
 
@@ -29,27 +29,15 @@ def _judge(case: DayCase) -> Iterator[Finding]:
         unfiled = {status: state for status, state in covered.items() if state.value in _UNFILED}
         if not unfiled:
             continue
-        service = case.known.service(index)
-        names = title(service)
+        names = title(case.known.service(index))
         told = [(STATUS_WORDS[status], VALUE_WORDS[state.value]) for status, state in unfiled.items()]
         zh = "、".join(f"{status[0]}为“{value[0]}”" for status, value in told)
         en = ", ".join(f"{status[1]}: {value[1]}" for status, value in told)
-        yield case.known.finding(
-            UNFILED_APP,
-            Subject("app", service.id),
-            (app.start_ns, app.end_ns),
-            by_devices(devices),
-            {
-                "devices": devices,
-                "flows": app.total("flows"),
-                "bytes": app.total("bytes"),
-                "standing": {status: listed(state) for status, state in unfiled.items()},
-            },
-            Words(
-                f"校内有 {devices} 台设备使用教育应用{names.zh}，登记册中其{zh}。",
-                f"{devices} devices on campus used the education app {names.en}; the register has {en}.",
-            ),
+        text = Words(
+            f"校内有 {devices} 台设备使用教育应用{names.zh}，登记册中其{zh}。",
+            f"{devices} devices on campus used the education app {names.en}; the register has {en}.",
         )
+        yield banned_or_missing(case, UNFILED_APP, index, devices, unfiled, text)
 
 
 UNFILED_APP = Rule(

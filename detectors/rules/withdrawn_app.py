@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.findings import Finding, Subject
-from detectors.rules.rule import DayCase, Rule, Words, by_devices, listed, title
+from detectors.findings import Finding
+from detectors.rules.rule import DayCase, Rule, Words, banned_or_missing, title
 
 
 def _judge(case: DayCase) -> Iterator[Finding]:
@@ -19,27 +19,17 @@ def _judge(case: DayCase) -> Iterator[Finding]:
             case.known.unknown(WITHDRAWN_APP)
         if not state.has("yes"):
             continue
-        service = case.known.service(index)
-        names, devices = title(service), len(app.devices)
+        names, devices = title(case.known.service(index)), len(app.devices)
         days = (case.day.date - state.since).days if state.since else None
         since_zh = f"（自退出已 {days} 天）" if days is not None else ""
         since_en = f", {days} days after it was withdrawn" if days is not None else ""
-        yield case.known.finding(
-            WITHDRAWN_APP,
-            Subject("app", service.id),
-            (app.start_ns, app.end_ns),
-            by_devices(devices),
-            {
-                "devices": devices,
-                "flows": app.total("flows"),
-                "bytes": app.total("bytes"),
-                "days_since_listing": days,
-                "standing": {"withdrawn": listed(state)},
-            },
-            Words(
-                f"已退出的应用{names.zh}当日仍有 {devices} 台设备与其通信{since_zh}。",
-                f"{devices} devices still talked to the withdrawn app {names.en} that day{since_en}.",
-            ),
+        text = Words(
+            f"已退出的应用{names.zh}当日仍有 {devices} 台设备与其通信{since_zh}。",
+            f"{devices} devices still talked to the withdrawn app {names.en} that day{since_en}.",
+        )
+        standing = {"withdrawn": state}
+        yield banned_or_missing(
+            case, WITHDRAWN_APP, index, devices, standing, text, days_since_listing=days
         )
 
 
