@@ -93,7 +93,7 @@ class IdleSeconds(_Section):
 class Flows(_Section):
     """The flow table."""
 
-    max_flows: int = Field(262_144, ge=1_024, le=16_777_216)  # about 400 bytes each
+    max_flows: int = Field(262_144, ge=1_024, le=16_777_216)  # 700 to 900 bytes each in all
     active_timeout_seconds: _Seconds = 300  # a long flow yields a row this often
     idle_timeout_seconds: IdleSeconds = IdleSeconds()
     vlan: Literal["ignore", "outer", "full"] = "ignore"  # mirror ports tag one direction alone

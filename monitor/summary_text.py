@@ -11,21 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from detectors.catalogue.categories import CATEGORY_WORDS
 from detectors.findings import Finding
 from sinks.records.findings import finding_object
 from sinks.records.pseudonyms import Pseudonyms
 from wire.flows.one_way import is_one_way
 
-_CATEGORIES = {
-    "education": "教育",
-    "advertising": "广告",
-    "tracking": "跟踪",
-    "functional": "功能",
-    "game": "游戏",
-    "platform": "平台",
-    "general": "一般",
-    "unknown": "未知",
-}
 _SERVICES_SHOWN = 5
 #: Columns where there is no terminal to ask.
 _WIDTH = 160
@@ -96,7 +87,7 @@ def _categories(summary: Mapping[str, Any]) -> Table:
         services = summary["top_services"].get(name, [])[:_SERVICES_SHOWN]
         if count or volume:
             told = ", ".join(f"{each['service']} {each['flows']:,}" for each in services)
-            table.add_row(f"{_CATEGORIES[name]} {name}", f"{count:,}", _size(volume), told)
+            table.add_row(f"{CATEGORY_WORDS[name]} {name}", f"{count:,}", _size(volume), told)
     return table
 
 

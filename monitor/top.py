@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from detectors.catalogue.categories import CATEGORY_WORDS
 from monitor import config_file
 from monitor.errors import WHOLE, CommandEnd
 from monitor.inspection import Inspection, inspect
@@ -24,16 +25,6 @@ from monitor.status import figures, verdict
 
 _ROWS = 12
 _BAR = 24
-_CATEGORIES = {
-    "education": "教育",
-    "advertising": "广告",
-    "tracking": "跟踪",
-    "functional": "功能",
-    "game": "游戏",
-    "platform": "平台",
-    "general": "一般",
-    "unknown": "未知",
-}
 
 
 def top(config_path: Path | None, seconds: float, count: int) -> int:
@@ -85,7 +76,7 @@ def _categories(seen: Inspection, before: Inspection, seconds: float) -> Table:
     table.add_column("Mbit/s", justify="right")
     table.add_column("")
     rates = {}
-    for category in _CATEGORIES:
+    for category in CATEGORY_WORDS:
         more = sum(
             seen.series.get(key, 0.0) - before.series.get(key, 0.0)
             for key in (("classified_bytes_total", category, way) for way in ("c2s", "s2c"))
@@ -94,7 +85,7 @@ def _categories(seen: Inspection, before: Inspection, seconds: float) -> Table:
     most = max(rates.values()) or 1.0
     for category, rate in rates.items():
         bar = "█" * round(_BAR * rate / most)
-        table.add_row(f"{_CATEGORIES[category]} {category}", f"{rate:,.2f}", bar)
+        table.add_row(f"{CATEGORY_WORDS[category]} {category}", f"{rate:,.2f}", bar)
     return table
 
 

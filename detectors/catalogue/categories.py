@@ -13,6 +13,10 @@ CATEGORIES = (
     "general",  # a name that no entry knows, or that an entry takes out of the others
     "unknown",  # no name
 )
+#: Each in Chinese, for people.
+CATEGORY_WORDS = dict(
+    zip(CATEGORIES, ("教育", "广告", "跟踪", "功能", "游戏", "平台", "一般", "未知"), strict=True)
+)
 EDUCATION, ADVERTISING, TRACKING, FUNCTIONAL, GAME, PLATFORM, GENERAL, UNKNOWN = range(8)
 
 #: Categories that an entry may have, and those that a list from elsewhere may be bound to.

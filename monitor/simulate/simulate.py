@@ -37,7 +37,8 @@ def simulate(scenario_path: Path, out: Path, truth_path: Path | None, config_pat
     The names that services are called by come from the configuration's catalogue.
     """
     scenario = load_scenario(scenario_path)
-    known = Catalogue.load(config_file.load(config_path).catalogue.paths)
+    config = config_file.load(config_path)
+    known = Catalogue.of(config.catalogue.settings(config.state.directory))
     try:
         truth, count = write_capture(scenario, known, out)
         if truth_path is not None:
