@@ -16,15 +16,15 @@ from typing import Any
 
 from detectors.forest.model_file import ModelFileError, describe, load
 from monitor.config import State
+from monitor.places import state_directory
 
-_STATE = Path("/var/lib/campuswatch")
 ACTIVE, HISTORY = "active.npz", "history.jsonl"
 _KEPT = 5
 
 
 def models_folder(state: State) -> Path:
     """Where a sensor keeps its models."""
-    return (state.directory or Path(os.environ.get("STATE_DIRECTORY") or _STATE)) / "models"
+    return state_directory(state) / "models"
 
 
 class ModelStore:
@@ -53,16 +53,25 @@ class ModelStore:
         return kept
 
     def rollback(self, why: str) -> Path:
-        """Back to the model that was in use before. Raises ModelFileError when there is none."""
-        now = self.active()
-        used = [entry["model"] for entry in self.history()]
-        for name in reversed(used):
-            file = self.folder / str(name)
-            if now is not None and name != now.name and file.exists():
-                load(file)
-                self._switch(file, "rollback", why)
-                return file
-        raise ModelFileError(f"{self.folder}: no earlier model to go back to")
+        """Back to the model that this one replaced. Raises ModelFileError when there is none."""
+        used = [name for name in self._used()[:-1] if (self.folder / name).exists()]
+        if not used:
+            raise ModelFileError(f"{self.folder}: no earlier model to go back to")
+        file = self.folder / used[-1]
+        load(file)
+        self._switch(file, "rollback", why)
+        return file
+
+    def _used(self) -> list[str]:
+        """The models that stand behind one another, the one in use last: a rollback takes one away."""
+        used: list[str] = []
+        for entry in self.history():
+            name = str(entry["model"])
+            if entry["what"] == "rollback" and name in used:
+                del used[used.index(name) + 1 :]
+            elif used[-1:] != [name]:
+                used = [*(each for each in used if each != name), name]
+        return used
 
     def history(self) -> list[dict[str, Any]]:
         """What became of models, oldest first."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from monitor.config import State
 from monitor.errors import USAGE, CommandEnd
 
+#: The usual places, where neither the configuration nor systemd says otherwise.
 _STATE, _RUNTIME = Path("/var/lib/campuswatch"), Path("/run/campuswatch")
 CONTROL, METRICS_PORT = "control", "metrics.port"  # in the runtime directory
 LOCK, KEY, FINDINGS, HISTORY = "lock", "privacy.key", "findings.jsonl", "history"  # in the state directory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from detectors.register.store import Store
 from monitor import config_file
 from monitor.config import Config
 from monitor.errors import USAGE, WHOLE, CommandEnd, tell
+from monitor.places import state_directory
 
-_STATE_FOLDER = Path("/var/lib/campuswatch")
 _UNMATCHED_SHOWN = 200
 
 
@@ -130,8 +129,7 @@ def _folder(config: Config, store: Path | None) -> Path:
         return store
     if config.registers.store is not None:
         return config.registers.store
-    state = config.state.directory or Path(os.environ.get("STATE_DIRECTORY", _STATE_FOLDER))
-    return state / "register"
+    return state_directory(config.state) / "register"
 
 
 def _imported(each: RegisterList, path: Path) -> str:

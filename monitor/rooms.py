@@ -15,6 +15,7 @@ from monitor.config import Config
 from monitor.gaps import Gaps
 from monitor.handover import STEP_COUNTERS
 from monitor.merge import PATIENCE_NS
+from monitor.models import ModelStore, models_folder
 from monitor.pipeline import AnalysisStages
 from monitor.stages import StageSettings, settings_from
 from monitor.totals import Totals
@@ -106,7 +107,8 @@ class Rooms:
 
 def live_settings(config: Config) -> StageSettings:
     """Settings of a run that never ends: only what lies in the campus's networks is a host."""
-    settings = settings_from(config, pseudonymise=True, live=True)
+    promoted = ModelStore(models_folder(config.state)).active()
+    settings = settings_from(config, pseudonymise=True, live=True, model_in_use=promoted)
     return replace(settings, detectors=replace(settings.detectors, clients_may_be_hosts=False))
 
 

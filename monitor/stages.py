@@ -32,12 +32,15 @@ class StageSettings:
     pseudonyms: Pseudonyms | None
 
 
-def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> StageSettings:
+def settings_from(
+    config: Config, pseudonymise: bool, live: bool = False, model_in_use: Path | None = None
+) -> StageSettings:
     """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
 
     Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
     would let them try every address. live: as a running sensor does, learn on the schedule and count
-    a mirror's copies once; a file is counted as other tools count it.
+    a mirror's copies once; a file is counted as other tools count it. model_in_use: a promoted model, for
+    a sensor whose configuration names none.
     """
     window_seconds = config.flows.duplicate_window_ms / 1e3
     counts_copies_once = config.flows.duplicates == "always" or (live and config.flows.duplicates == "live")
@@ -80,7 +83,7 @@ def settings_from(config: Config, pseudonymise: bool, live: bool = False) -> Sta
                 least_effect=config.embedding.least_effect,
             ),
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
-            model_file=config.anomaly.model_file,
+            model_file=config.anomaly.model_file or model_in_use,
             learn_from_replay=not live,
             schedule=Schedule(
                 collect_seconds=round(3600 * config.anomaly.learning.collect_hours),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.doctor.check import BAD, GOOD, WARN, Check
@@ -40,4 +42,9 @@ def disk(directory: Path, history_gib: float) -> Check:
 
 
 def _size(directory: Path) -> int:
-    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file())
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):  # a daemon at work renames and deletes
+            kept = path.lstat()
+            total += kept.st_size if stat.S_ISREG(kept.st_mode) else 0
+    return total

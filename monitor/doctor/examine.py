@@ -24,6 +24,7 @@ from monitor.doctor.privileges import privileges
 from monitor.doctor.ring_memory import ring_memory
 from monitor.errors import CUT_OFF, WHOLE
 from monitor.models import ModelStore, models_folder
+from monitor.stages import registers_of
 from monitor.taps import ring_mib
 
 _SIGNS = {GOOD: "✓ 好 good", WARN: "! 注意 warn", BAD: "✗ 差 bad", UNKNOWN: "? 不明 unknown"}
@@ -70,7 +71,9 @@ def examine(config: Config, seconds: float) -> Iterator[Check]:
     yield ring_memory(ring_mib(config.capture), config.capture.workers * max(len(taps), 1))
     history = config.history.max_gib if config.history.enabled else 0.0
     yield disk(places.state_directory(config.state), history)
-    yield lists(config.catalogue.paths, config.registers.files)
+    catalogue = config.catalogue.settings(config.state.directory)
+    own = (*catalogue.paths, *catalogue.overrides, *(each.path for each in catalogue.lists))
+    yield lists(own, registers_of(config))
     yield model(config.anomaly.model_file or ModelStore(models_folder(config.state)).active())
     yield kernels()
     if taps and seconds > 0 and all(check.verdict != BAD for check in able):

@@ -13,9 +13,13 @@ import pytest
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, save
-from detectors.window_features import WINDOW
+from detectors.judge import Detectors
+from detectors.window_features import SCORE, WINDOW
 from monitor.cli import run
+from monitor.config_file import load
 from monitor.models import ModelStore
+from monitor.rooms import live_settings
+from wire.names.strings import StringTable
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,25 @@ def test_promote_and_roll_back(tmp_path: Path, config: Path, capsys: Any) -> Non
         ("promote", "term"), ("promote", "term"), ("rollback", ""),
     ]  # fmt: skip
     capsys.readouterr()
+
+
+def test_a_sensor_scores_with_the_model_in_use(tmp_path: Path, config: Path) -> None:
+    assert live_settings(load(config)).detectors.model_file is None
+    kept = ModelStore(tmp_path / "state" / "models").promote(small_model(tmp_path / "m.npz", 1), "")
+    settings = live_settings(load(config)).detectors
+    assert settings.model_file == kept
+    windows = np.zeros(5, WINDOW)
+    assert set(Detectors(settings, StringTable(10, 100))._scorer().take(windows)["phase"]) == {SCORE}
+
+
+def test_a_rollback_goes_further_back_each_time(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    first, second, third = (store.promote(small_model(tmp_path / f"{n}.npz", n), "") for n in (1, 2, 3))
+    assert [store.rollback(""), store.rollback("")] == [second, first]
+    with pytest.raises(ModelFileError, match="no earlier model"):
+        store.rollback("")
+    assert store.promote(tmp_path / "3.npz", "") == third
+    assert store.rollback("") == first
 
 
 def test_the_store_keeps_the_last_five(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import Config
 from monitor.doctor.ages import lists, model
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from monitor.doctor.clock import clock, offset_ns
 from monitor.doctor.disk import disk
+from monitor.doctor.examine import examine
 from monitor.doctor.interface import interface
 from monitor.doctor.kernels import kernels
 from monitor.doctor.merging import merging
@@ -106,10 +108,36 @@ def test_ages(tmp_path: Path) -> None:
     assert is_sound(lists([old], [])).verdict == WARN
     assert is_sound(lists([tmp_path], [tmp_path / "gone.csv"])).verdict == BAD
     assert is_sound(lists([tmp_path / "gone"], [])).verdict == BAD
+
     assert is_sound(model(new)).verdict == GOOD
     assert is_sound(model(old)).verdict == WARN
     assert is_sound(model(tmp_path / "gone.npz")).verdict == BAD
     assert is_sound(model(None)).verdict == UNKNOWN
+
+
+def test_a_list_that_was_fetched_counts_as_young(tmp_path: Path) -> None:
+    """What `catalogue update` writes is what the check's remedy asks for."""
+    old = tmp_path / "catalogue.yaml"
+    old.write_text("", encoding="utf-8")
+    os.utime(old, (1, 1))
+    config = Config.model_validate(
+        {
+            "catalogue": {
+                "paths": [old],
+                "lists": [
+                    {"id": "a", "format": "plain", "category": "advertising", "url": "https://a.example/l"}
+                ],
+            },
+            "state": {"directory": tmp_path},
+        }
+    )
+    found = {check.name: check for check in examine(config, 0)}
+    assert found["lists"].verdict == WARN
+    fetched = tmp_path / "lists" / "a" / "current"
+    fetched.parent.mkdir(parents=True)
+    fetched.write_text("ads.example\n", encoding="utf-8")
+    found = {check.name: check for check in examine(config, 0)}
+    assert found["lists"].verdict == GOOD
 
 
 def test_kernels_on_disk_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
