@@ -13,6 +13,7 @@ import pytest
 from tests.wire.capture import craft
 from tests.wire.capture.craft import enhanced, interface, save, section
 from wire.capture.files import CaptureError, open_captures
+from wire.capture.link_types import refusal
 
 A, B = b"first frame", b"second one"
 
@@ -188,3 +189,10 @@ def test_the_handler_goes_with_the_last_mapping(tmp_path: Path, root: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, check=True)
     assert done.stdout == b"[False, True, False]"
+
+
+@pytest.mark.parametrize(
+    ("number", "named"), [(148, "USER1"), (186, "USB_FREEBSD"), (264, "ISO_14443"), (99, "SYMANTEC_FIREWALL")]
+)
+def test_a_registered_link_type_is_refused_by_its_name(number: int, named: str) -> None:
+    assert f"link type {number} ({named}) is not supported" in refusal(number)
