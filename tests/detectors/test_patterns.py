@@ -78,6 +78,7 @@ FIRE = {
     "lateral-movement": [[{"server": f"10.7.0.{h}", "server_port": 445} for h in range(10)]],
     "exfiltration": [[{**UPLOAD, "bytes_c2s": 30 << 20}], [{**UPLOAD, "bytes_c2s": 30 << 20}]],
     "brute-force, of a web login": [[WEB_TRY] * 40, [WEB_TRY] * 40],
+    "brute-force, of a web login, most of it at first": [[WEB_TRY] * tries for tries in (25, 11, 11, 11, 11)],
     "flood, amplified": [
         [{**ANSWERS, "server": f"9.9.9.{h}", "packets_s2c": 400, "bytes_s2c": 190_000} for h in range(20)]
     ],
