@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detectors.catalogue.schema import Service
 from detectors.findings import Finding, Subject
 from detectors.register.statuses import IMPORTANT_BUSINESS, VALUE_WORDS
 from detectors.rules.rule import DayCase, Rule, Words
@@ -33,15 +34,14 @@ def _of_business(case: DayCase, business: str, apps: list[AppUse]) -> Iterator[F
     settings = case.known.settings.single_vendor
     minutes: dict[str, int] = {}
     for app in apps:
-        service = case.known.service(app.service)
-        operator = service.operator or service.id
+        operator = _operator_of(case.known.service(app.service))
         minutes[operator] = minutes.get(operator, 0) + app.total("interactive")
     total = sum(minutes.values())
     if total == 0:
         return
     shares = {operator: count / total for operator, count in minutes.items()}
     operator = max(sorted(shares), key=lambda each: shares[each])
-    owned = [app for app in apps if (case.known.service(app.service).operator or "") == operator] or apps
+    owned = [app for app in apps if _operator_of(case.known.service(app.service)) == operator]
     devices = max(len(app.used) for app in owned)
     by_itself = any(word in operator for word in settings.authorities)
     if by_itself or shares[operator] < settings.most_share or devices < settings.least_devices:
@@ -68,6 +68,11 @@ def _of_business(case: DayCase, business: str, apps: list[AppUse]) -> Iterator[F
             f"{percent} of the use for {en} falls on one operator, {operator} (HHI {hhi:.2f}).",
         ),
     )
+
+
+def _operator_of(service: Service) -> str:
+    """Who runs it; an app of an operator that nobody knows stands for itself."""
+    return service.operator or service.id
 
 
 SINGLE_VENDOR = Rule(

@@ -236,6 +236,19 @@ def test_single_vendor_leaves_authorities_and_other_businesses_alone() -> None:
     assert found(SINGLE_VENDOR, day_case(few, uses(few, "sample-baoming", 4))) == []
 
 
+@pytest.mark.parametrize(("devices", "fires"), [(5, True), (4, False)])
+def test_single_vendor_counts_no_rivals_devices_for_an_app_without_operator(devices: int, fires: bool) -> None:
+    known = knowledge([BAOMING, on_list("eudic", "business", "exam-registration")])
+    assert known.service(known.catalogue.ids.index("eudic")).operator == ""
+    parts = [
+        uses(known, "eudic", devices, interactive=100),
+        uses(known, "sample-baoming", 10, interactive=1),
+    ]
+    findings = found(SINGLE_VENDOR, day_case(known, *parts))
+    told = [(each.subject.value, each.evidence["apps"], each.evidence["devices"]) for each in findings]
+    assert told == ([("eudic", ["eudic"], 5)] if fires else [])
+
+
 @pytest.mark.parametrize(
     ("rule", "status", "service"),
     [
