@@ -173,7 +173,10 @@ class Policy:
     @property
     def counters(self) -> dict[str, int]:
         """What came late, and what did not fit."""
-        return {"use_rows_late": self._uses.late + self._links.late, "use_rows_shed": self._uses.shed}
+        return {
+            "use_rows_late": self._uses.late + self._links.late + self._leaks.late,
+            "use_rows_shed": self._uses.shed + self._leaks.shed,
+        }
 
     def _choose(self) -> None:
         """Services of interest, and banned ones, by index; the last place is for -1, no service."""

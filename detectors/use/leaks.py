@@ -15,6 +15,8 @@ from wire.names.identifiers import IDENTIFIER_KINDS
 
 #: Hosts told apart in a day; what is more counts under the host "".
 _MAX_HOSTS = 10_000
+#: Windows, services, hosts and kinds told apart at once; what else comes is shed and counted.
+_MAX_KEYS = 100_000
 
 #: The text of a name's id.
 NameOf = Callable[[int], str]
@@ -27,6 +29,10 @@ class Leaks:
         self._name_of = name_of
         self._windows: dict[int, Counter[tuple[int, str, str]]] = {}
         self._hosts: set[str] = set()
+        self._keys = 0
+        self._closed_before = np.iinfo(np.int64).min
+        self.late = 0
+        self.shed = 0
 
     @property
     def windows(self) -> list[int]:
@@ -34,7 +40,7 @@ class Leaks:
         return list(self._windows)
 
     def add(self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]) -> None:
-        """Take FLOW_ROWs with the FACTS and service of each."""
+        """Take FLOW_ROWs with the FACTS and service of each; those of a day that is closed are late."""
         at = np.flatnonzero(facts["personal"])
         at = at[(service[at] >= 0) & (rows["checkpoint"][at] == 0)]
         if len(at) == 0:
@@ -49,11 +55,13 @@ class Leaks:
             np.stack([column.astype(np.int64) for column in columns], axis=1), axis=0, return_counts=True
         )
         for (window, index, host, bits), count in zip(seen.tolist(), counts.tolist(), strict=True):
+            if window < self._closed_before:
+                self.late += count
+                continue
             name = self._host(host)
-            totals = self._windows.setdefault(window, Counter())
             for place, kind in enumerate(IDENTIFIER_KINDS):
                 if bits >> place & 1:
-                    totals[index, name, kind] += count
+                    self._count(window, (index, name, kind), count)
 
     def state(self) -> Parts:
         """What a restart needs."""
@@ -62,24 +70,37 @@ class Leaks:
             for window, totals in self._windows.items()
             for key, count in sorted(totals.items())
         ]
-        return {"counts": of_json(kept)}
+        return {"counts": of_json(kept), "closed_before": np.array([self._closed_before])}
 
     def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
         """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
+        self._closed_before = int(parts["closed_before"][0])
         for window, service, host, kind, count in json_of(parts["counts"]):
             index = int(places[service])
             if index >= 0:
                 self._hosts.add(host)
-                self._windows.setdefault(window, Counter())[index, host, kind] += count
+                self._count(window, (index, host, kind), count)
 
     def close(self, end: int) -> tuple[Leak, ...]:
-        """What windows before `end` held, in order; they leave."""
+        """What windows before `end` held, in order; they leave, and nothing more is taken for them."""
+        self._closed_before = max(self._closed_before, end)
         totals: Counter[tuple[int, str, str]] = Counter()
         for window in [each for each in self._windows if each < end]:
-            totals.update(self._windows.pop(window))
-        if not self._windows:
-            self._hosts.clear()
+            over = self._windows.pop(window)
+            self._keys -= len(over)
+            totals.update(over)
+        self._hosts = {host for left in self._windows.values() for _, host, _ in left}
         return tuple(Leak(*key, count) for key, count in sorted(totals.items()))
+
+    def _count(self, window: int, key: tuple[int, str, str], count: int) -> None:
+        totals = self._windows.get(window, Counter())
+        if key not in totals:
+            if self._keys >= _MAX_KEYS:
+                self.shed += count
+                return
+            self._keys += 1
+        totals[key] += count
+        self._windows[window] = totals
 
     def _host(self, host: int) -> str:
         name = self._name_of(host) if host >= 0 else ""
