@@ -153,7 +153,8 @@ class Past:
             if service >= 0:
                 self._windows[service] = kept[kept["service"] == service]
         for service, count in json_of(parts["strange"]):
-            self._strange[int(places[service])] = count
+            if places[service] >= 0:
+                self._strange[int(places[service])] = count
 
 
 def _window_of(row: tuple[Any, ...]) -> ServiceWindow:
