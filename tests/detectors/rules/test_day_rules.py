@@ -237,7 +237,7 @@ def test_single_vendor_leaves_authorities_and_other_businesses_alone() -> None:
 
 
 @pytest.mark.parametrize(("devices", "fires"), [(5, True), (4, False)])
-def test_single_vendor_counts_no_rivals_devices_for_an_app_without_operator(devices: int, fires: bool) -> None:
+def test_single_vendor_of_an_app_without_operator_counts_no_rivals(devices: int, fires: bool) -> None:
     known = knowledge([BAOMING, on_list("eudic", "business", "exam-registration")])
     assert known.service(known.catalogue.ids.index("eudic")).operator == ""
     parts = [
