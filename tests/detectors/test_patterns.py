@@ -168,6 +168,11 @@ def test_a_scan_that_spreads_is_a_worm_on_both_hosts() -> None:
     assert {each for each in patterns(*spread) if each[0] == "worm"} == {("worm", 1), ("worm", 2)}
     apart = [scans("10.0.0.1", 5), scans("10.0.0.2", 6)]
     assert {name for name, _ in patterns(*apart)} == {"scan-horizontal"}
+    datagrams = [{**flow, "protocol": UDP} for flow in scans("10.0.0.2", 6)]
+    otherwise = [[*scans("10.0.0.1", 5), reached], datagrams]  # what it scans is not how it was reached
+    assert {name for name, _ in patterns(*otherwise)} == {"scan-horizontal"}
+    both = [[*scans("10.0.0.1", 5), reached], scans("10.0.0.2", 6) + datagrams[:20]]
+    assert {each for each in patterns(*both) if each[0] == "worm"} == {("worm", 1), ("worm", 2)}
 
 
 def test_the_target_of_login_attempts_in_one_network_is_no_worm() -> None:

@@ -12,9 +12,9 @@ _LEAST_FAILURES_A_MINUTE = 5
 
 
 def opened_by_failing_hosts(
-    rows: NDArray[np.void], relevant: NDArray[np.bool_]
+    rows: NDArray[np.void], relevant: NDArray[np.bool_], least: int = _LEAST_FAILURES_A_MINUTE
 ) -> NDArray[np.bool_]:
-    """Relevant rows that their host opened to one address, of hosts that fail much in that minute."""
-    failing = rows["host_failures"] >= _LEAST_FAILURES_A_MINUTE
+    """Relevant rows that their host opened to one address, of hosts that failed `least` times that minute."""
+    failing = rows["host_failures"] >= least
     opened = (rows["role"] == AS_CLIENT) & (rows["opened"] == 1) & (rows["group"] == 0)
     return np.asarray(relevant & failing & opened)

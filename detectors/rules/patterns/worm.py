@@ -1,6 +1,6 @@
 """Worm: a scan that spreads, or that aims everywhere as code that spreads by itself does.
 
-Two formulas, each over five minutes and one TCP or UDP port:
+Two formulas, each over five minutes and one port of TCP or of UDP:
   spreads   at least 15 peers tried in vain by each of two internal hosts, one of which had reached
             the other on that port;
   anywhere  at least 100 peers tried in vain, half of all tried or more, in at least 20 different
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids
-from detectors.host_rows import AS_CLIENT
+from detectors.rules.patterns.failing import opened_by_failing_hosts
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import TCP, UDP
@@ -25,15 +25,14 @@ LEAST_PEERS_SPREADING = 15
 LEAST_PEERS_ANYWHERE = 100
 LEAST_SHARE = 0.5
 LEAST_NETWORKS = 20
+#: A host below this many failures in a minute can't reach 15 in the five minutes of a span.
 _LEAST_FAILURES_A_MINUTE = 3
 
 
 def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """What failing hosts opened; connections that were established among hosts of the campus, too."""
+    """What hosts that fail much opened, in vain or not: a peer that was reached may scan as well."""
     transport = (rows["protocol"] == TCP) | (rows["protocol"] == UDP)
-    failing = rows["host_failures"] >= _LEAST_FAILURES_A_MINUTE
-    opened = (rows["role"] == AS_CLIENT) & (rows["opened"] == 1) & (rows["group"] == 0)
-    return np.asarray(transport & failing & opened)
+    return opened_by_failing_hosts(rows, transport, _LEAST_FAILURES_A_MINUTE)
 
 
 def _judge(span: Span) -> list[Signal]:
@@ -46,7 +45,7 @@ def _judge(span: Span) -> list[Signal]:
     mostly_vain = failed >= LEAST_SHARE * tried
     anywhere = (failed >= LEAST_PEERS_ANYWHERE) & (networks >= LEAST_NETWORKS) & mostly_vain
     scanning = (failed >= LEAST_PEERS_SPREADING) & mostly_vain
-    spreading = _touch_one_another(span, groups.of_row, groups.value("server_port"), scanning)
+    spreading = _touch_one_another(span, groups.of_row, service, scanning)
     least = np.where(spreading, LEAST_PEERS_SPREADING, LEAST_PEERS_ANYWHERE).astype(np.float64)
     port = groups.value("server_port").astype(np.int64)
     return [
@@ -68,9 +67,12 @@ def _network_ids(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def _touch_one_another(
-    span: Span, group: NDArray[np.int64], port: NDArray[np.generic], scanning: NDArray[np.bool_]
+    span: Span, group: NDArray[np.int64], service: NDArray[np.int64], scanning: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Of groups that scan: whether the host reached, or was reached by, another that scans that port."""
+    """Of groups that scan: whether the host reached, or was reached by, another that scans the same.
+
+    group, service (port and protocol): of each row; scanning: of each group.
+    """
     rows = span.rows
     found = np.zeros(len(scanning), np.bool_)
     reached = np.flatnonzero((rows["failed"] == 0) & scanning[group])
@@ -84,9 +86,12 @@ def _touch_one_another(
     first = np.zeros(len(scanning), np.int64)
     first[group[::-1]] = np.arange(len(rows))[::-1]
     end = span.end_ns
-    of_host = {(int(host[first[one]]), int(port[one]), int(end[first[one]])): one for one in at.tolist()}
+    of_host = {
+        (int(host[row]), int(service[row]), int(end[row])): one
+        for one, row in zip(at.tolist(), first[at].tolist(), strict=True)
+    }
     for row in reached.tolist():
-        other = of_host.get((int(peer[row]), int(rows["server_port"][row]), int(end[row])))
+        other = of_host.get((int(peer[row]), int(service[row]), int(end[row])))
         if other is not None and other != group[row]:
             found[other] = found[group[row]] = True
     return found
