@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from monitor.errors import user_errors
+from monitor.options import Answer, AnswerFormat, ConfigFile
 
 catalogue = typer.Typer(no_args_is_help=True, help="目录与名单 · the catalogue and lists from elsewhere")
-
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
-]
-_Format = Annotated[
-    str, typer.Option("--format", metavar="text|json", help="输出格式 · text, or JSON, an object a line")
-]
 
 
 def explain(
@@ -25,14 +17,14 @@ def explain(
         list[str],
         typer.Argument(metavar="HOST...", help="主机名 · host names; - reads them from standard input"),
     ],
-    config: _Config = None,
-    form: _Format = "text",
+    config: ConfigFile = None,
+    form: AnswerFormat = Answer.text,
 ) -> int:
     """Explain what names are."""
     with user_errors():
         from monitor.explain import explain as work
 
-        return work(hosts, config, _is_json(form))
+        return work(hosts, config, form is Answer.json)
 
 
 @catalogue.command(help="更新名单 · fetch lists, check them whole, swap them in")
@@ -46,17 +38,11 @@ def update(
             "--confirm", metavar="ID", help="确认暂存 · take a list that was held because it shrank"
         ),
     ] = None,
-    config: _Config = None,
-    form: _Format = "text",
+    config: ConfigFile = None,
+    form: AnswerFormat = Answer.text,
 ) -> int:
     """Update lists."""
     with user_errors():
         from monitor.catalogue_update import update as work
 
-        return work(only or [], confirm or [], config, _is_json(form))
-
-
-def _is_json(form: str) -> bool:
-    if form not in ("text", "table", "json"):
-        raise typer.BadParameter(f"{form!r} is neither text nor json", param_hint="--format")
-    return form == "json"
+        return work(only or [], confirm or [], config, form is Answer.json)

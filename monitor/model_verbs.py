@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from monitor.errors import user_errors
+from monitor.options import ConfigFile
 
 model = typer.Typer(no_args_is_help=True, help="异常模型 · models of what is usual")
 
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
-]
 _Why = Annotated[str, typer.Option("--why", help="缘由 · the reason, for the history")]
 
 
@@ -25,7 +22,7 @@ def train(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="T.json", help="已知事件不学 · leave its incidents out")
     ] = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Learn a model."""
     with user_errors():
@@ -36,7 +33,7 @@ def train(
 
 @model.command(help="查看模型 · what a model file says of itself; the one in use without a file")
 def show(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE.npz")] = None, config: _Config = None
+    file: Annotated[Path | None, typer.Argument(metavar="FILE.npz")] = None, config: ConfigFile = None
 ) -> int:
     """Describe a model."""
     with user_errors():
@@ -54,7 +51,7 @@ def compare(
     champion: Annotated[
         Path | None, typer.Option("--champion", metavar="FILE.npz", help="现用 · the one in use without it")
     ] = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Compare two models."""
     with user_errors():
@@ -65,7 +62,7 @@ def compare(
 
 @model.command(help="启用模型 · take a model into use")
 def promote(
-    file: Annotated[Path, typer.Argument(metavar="FILE.npz")], why: _Why = "", config: _Config = None
+    file: Annotated[Path, typer.Argument(metavar="FILE.npz")], why: _Why = "", config: ConfigFile = None
 ) -> int:
     """Promote a model."""
     with user_errors():
@@ -75,7 +72,7 @@ def promote(
 
 
 @model.command(help="退回上一模型 · back to the model before")
-def rollback(why: _Why = "", config: _Config = None) -> int:
+def rollback(why: _Why = "", config: ConfigFile = None) -> int:
     """Roll back."""
     with user_errors():
         from monitor.model import rollback as work

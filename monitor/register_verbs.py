@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from monitor.errors import user_errors
+from monitor.options import ConfigFile
 
 register = typer.Typer(no_args_is_help=True, help="名单与备案 · lists, and the standing of apps")
 
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
-]
 _Store = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="存放目录 · folder of imports, not the configured one"),
@@ -42,7 +39,7 @@ def take(
     school: Annotated[str | None, typer.Option("--school", help="学校 · whose list it is")] = None,
     sample: Annotated[bool | None, typer.Option("--sample", help="样例 · not real")] = None,
     store: _Store = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Import a list."""
     with user_errors():
@@ -66,7 +63,7 @@ def bind(
     words: Annotated[str, typer.Argument(metavar="NAME|FILING|HOST")],
     service: Annotated[str, typer.Argument(metavar="SERVICE")],
     store: _Store = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Keep a person's decision."""
     with user_errors():
@@ -80,7 +77,7 @@ def show(
     app: Annotated[str, typer.Argument(metavar="APP", help="服务标识、名称或域名 · id, name or host")],
     on: Annotated[str | None, typer.Option("--on", metavar="DATE", help="日期 · the day")] = None,
     store: _Store = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Show a standing."""
     with user_errors():
@@ -94,7 +91,7 @@ def diff(
     first: Annotated[str | None, typer.Option("--from", metavar="DATE")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE")] = None,
     store: _Store = None,
-    config: _Config = None,
+    config: ConfigFile = None,
 ) -> int:
     """Show changes."""
     with user_errors():

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from monitor.errors import user_errors
-
-
-class Form(StrEnum):
-    """How the answer is shown."""
-
-    text = "text"
-    json = "json"
-
-
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
-]
-_Form = Annotated[Form, typer.Option("--format", help="输出格式 · form of the answer")]
+from monitor.options import Answer, AnswerFormat, ConfigFile
 
 
 def doctor(
@@ -30,29 +15,29 @@ def doctor(
         list[str] | None,
         typer.Option("--interface", "-i", metavar="NAME", help="镜像口 · the tap; else as configured"),
     ] = None,
-    config: _Config = None,
+    config: ConfigFile = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, max=3_600, help="听多久 · how long to listen; 0: not at all")
     ] = 10,
-    form: _Form = Form.text,
+    form: AnswerFormat = Answer.text,
 ) -> int:
     """Examine the sensor; 1 when something is bad."""
     with user_errors():
         from monitor.doctor.examine import doctor as work
 
-        return work(config, interfaces or [], seconds, form is Form.json)
+        return work(config, interfaces or [], seconds, form is Answer.json)
 
 
-def status(config: _Config = None, form: _Form = Form.text) -> int:
+def status(config: ConfigFile = None, form: AnswerFormat = Answer.text) -> int:
     """How the running daemon is; 1 when it is not ready."""
     with user_errors():
         from monitor.status import status as work
 
-        return work(config, form is Form.json)
+        return work(config, form is Answer.json)
 
 
 def top(
-    config: _Config = None,
+    config: ConfigFile = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.2, max=60, help="刷新间隔 · between two looks")
     ] = 1.0,

@@ -14,6 +14,7 @@ from monitor import __version__
 from monitor.catalogue_verbs import catalogue, explain
 from monitor.errors import USAGE, CommandEnd, user_errors
 from monitor.model_verbs import model
+from monitor.options import ConfigFile
 from monitor.register_verbs import register
 from monitor.self_verbs import doctor, status
 from monitor.self_verbs import top as watch_live
@@ -32,11 +33,6 @@ class Addresses(StrEnum):
     keep = "keep"
     pseudonym = "pseudonym"
 
-
-_ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="配置文件 · configuration; its defaults without one"),
-]
 
 #: Longer than the daemon itself waits for its processes.
 _RELOAD_SECONDS = 90.0
@@ -97,7 +93,7 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")
     ] = None,
-    config: _ConfigFile = None,
+    config: ConfigFile = None,
     form: Annotated[Format, typer.Option("--format", help="摘要格式 · form of the summary")] = Format.table,
     addresses: Annotated[
         Addresses, typer.Option("--addresses", help="校内地址 · internal addresses in results")
@@ -137,7 +133,7 @@ def run(
     speed: Annotated[
         str, typer.Option("--speed", metavar="N|max", help="几倍速 · times as fast as it was recorded")
     ] = "1",
-    config: _ConfigFile = None,
+    config: ConfigFile = None,
     stay: Annotated[
         bool, typer.Option("--stay", help="播完后保留指标端口 · keep /metrics up after the end, until Ctrl-C")
     ] = False,
@@ -160,7 +156,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="结果目录 · folder of results")] = Path(
         "evaluation"
     ),
-    config: _ConfigFile = None,
+    config: ConfigFile = None,
     live: Annotated[
         bool, typer.Option("--live", help="如实时一样学习 · learn on the schedule, as a running sensor does")
     ] = False,
@@ -173,7 +169,7 @@ def evaluate(
 
 
 @application.command(help="让守护进程重读配置 · have the daemon take its new configuration")
-def reload(config: _ConfigFile = None) -> int:
+def reload(config: ConfigFile = None) -> int:
     """Ask the running daemon to reload."""
     with user_errors():
         from monitor.config import State
@@ -212,7 +208,7 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="X.json", help="真值 · incidents and embeddings")
     ] = None,
-    config: _ConfigFile = None,
+    config: ConfigFile = None,
 ) -> int:
     """Write an invented campus."""
     with user_errors():
