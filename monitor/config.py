@@ -6,13 +6,13 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.rules.settings import RuleSettings
 from monitor.catalogue_config import CatalogueFiles
+from monitor.time_zone import TimeZone
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -67,17 +67,8 @@ class Campus(_Section):
 
     id: _Name = "campus"
     sensor: _Name = "sensor"
-    timezone: str = "Asia/Shanghai"  # the opinion's schools; sets what night and school hours mean
+    timezone: TimeZone = "Asia/Shanghai"  # the opinion's schools; sets what night and school hours mean
     networks: tuple[_Network, ...] = Field(DEFAULT_NETWORKS, min_length=1, max_length=256)
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no time zone, such as Asia/Shanghai") from None
-        return value
 
 
 class IdleSeconds(_Section):

@@ -9,7 +9,7 @@ from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from wire.capture.ring import now_ns
 
 _STA_UNSYNC, _TIME_ERROR = 0x0040, 5  # linux/timex.h
-_TIMEX_BYTES, _STATUS_AT, _MAXERROR_AT = 208, 40, 24  # struct timex of 64-bit Linux
+_TIMEX_BYTES, _STATUS_AT = 208, 40  # struct timex of 64-bit Linux
 _FIRST_RELEASE_NS = 1_760_000_000_000_000_000  # no clock can be right that says less
 _JUMP_NS = 100_000_000
 

@@ -41,7 +41,6 @@ class Arena:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._known: dict[object, tuple[int, int]] = {}
         self._size = 0
 
     def add(self, piece: bytes) -> tuple[int, int]:
@@ -50,15 +49,6 @@ class Arena:
         self._pieces.append(piece)
         self._size += len(piece)
         return place
-
-    def find(self, key: object) -> tuple[int, int] | None:
-        """The place of a piece that was kept under a key."""
-        return self._known.get(key)
-
-    def keep(self, key: object, piece: bytes) -> tuple[int, int]:
-        """Add a piece under a key."""
-        self._known[key] = self.add(piece)
-        return self._known[key]
 
     def bytes(self) -> bytes:
         """All pieces."""
