@@ -127,8 +127,9 @@ class Analysis:
         link = self._links.begin(worker, f"{of_worker}{order['life']}", descriptor)
         self._rooms.stages.enter(worker)
         self._rooms.packets.end(
-            lambda each: each != link.source
-            and (each.startswith(of_worker) or not each.startswith(self._daemon))
+            lambda each: (
+                each != link.source and (each.startswith(of_worker) or not each.startswith(self._daemon))
+            )
         )
 
     # Orders of the parent
@@ -186,9 +187,10 @@ class Analysis:
             self._orders.send("progress", steps=self._steps)
             if self._renewal.due(now):
                 self._stop = self._renews = True
-        if now - self._saved >= self._rooms.config.state.checkpoint_seconds:
+        due = now - self._saved >= self._rooms.config.state.checkpoint_seconds
+        if due and self._rooms.clock_ns > 0:  # before the first step there is nothing to keep
             self._saved = now
-            self._rooms.results.flush(self._rooms.clock_ns)
+            self._rooms.results.flush()
             self._save(clean=False)
         if now - self._kept >= _LEARNED_SECONDS:
             self._kept = now
@@ -230,7 +232,7 @@ class Analysis:
     def _put_away(self) -> None:
         """Write history and state, for the next life."""
         rooms = self._rooms
-        rooms.results.flush(rooms.clock_ns)
+        rooms.results.flush()
         self._write(self._learned, rooms.stages.detectors.learned())
         self._save(clean=not self._orphan and not self._renews)
         rooms.results.close()
@@ -266,7 +268,7 @@ class Analysis:
             return
         try:
             about: dict[str, Any] = json_of(parts["about_state"])
-            self._rooms.restore(within("rooms", parts))
+            self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
             if learned is not None:
                 self._rooms.stages.detectors.recall(learned)
         except (KeyError, ValueError, TypeError, IndexError) as error:

@@ -53,7 +53,7 @@ class Rooms:
         detectors.restore(self.stages.detectors.state())
         detectors.recall(self.stages.detectors.learned())
         totals, waiting = self.results.state(), self.results.waiting_findings()
-        self.results.flush(self.clock_ns)  # a history belongs to one configuration
+        self.results.flush()  # a history belongs to one configuration
         self.results.close()
         self.stages.detectors = detectors
         self.results = _results(self.config, settings, self.stages)
@@ -92,10 +92,11 @@ class Rooms:
             **under("rings", self.rings.state()),
         }
 
-    def restore(self, parts: Parts) -> None:
-        """Take a state back. KeyError, ValueError: it is of another version."""
+    def restore(self, parts: Parts, clock_ns: int) -> None:
+        """Take a state and its event clock back. KeyError, ValueError: it is of another version."""
+        self.stages.clock_ns = clock_ns
         answers, names = parts["answers"].copy(), within("names", parts)
-        for field in ("name", "chain_end"):
+        for field in ("name", "chain_end") if len(names["ends"]) else ():  # no answers, no names
             answers[field] = ids_again(answers[field], names, self.stages.strings)
         self.stages.join.apply(answers)
         self.stages.detectors.restore(within("detectors", parts))
@@ -118,8 +119,9 @@ def _results(config: Config, settings: StageSettings, stages: AnalysisStages) ->
     most_bytes = int(config.history.max_gib * (1 << 30))
     where = Places(state / places.FINDINGS, history, config.history.retention_days, most_bytes)
     assert settings.pseudonyms is not None
+    services = stages.detectors.catalogue.ids
     return LiveResults(
-        where, stages.strings, stages.detectors.catalogue.ids, settings.pseudonyms, __version__
+        where, stages.strings, services, settings.pseudonyms, __version__, lambda: stages.clock_ns
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Places:
 class LiveResults:
     """Takes what the stages yield, as Results does for a replay; nothing that the disk refuses raises.
 
-    Internal addresses appear by pseudonym only.
+    Internal addresses appear by pseudonym only. clock: the event clock, nanoseconds; 0 while unknown.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class LiveResults:
         services: Sequence[str],
         pseudonyms: Pseudonyms,
         version: str,
+        clock: Callable[[], int],
     ) -> None:
         self.tally = Tally(services)
         self.exposition = Exposition(services, version)
@@ -74,7 +75,7 @@ class LiveResults:
                 kind: History(places.history, kind, places.keep_days, places.max_bytes)
                 for kind in ("flows", "windows")
             }
-        self._clock_ns = 0
+        self._clock = clock
 
     def keep_flows(self, flows: FlowRows) -> None:
         """Count rows and keep them for the history; the arrays must not change afterwards."""
@@ -83,7 +84,7 @@ class LiveResults:
             self._flows.append(flows.owned())
             self._flow_rows += len(flows)
             if self._flow_rows >= _MOST_WAITING_ROWS:
-                self.flush(self._clock_ns)
+                self.flush()
 
     def take(self, judged: Judged) -> None:
         """Keep windows whose phase is final; findings wait for `write_findings`."""
@@ -122,10 +123,14 @@ class LiveResults:
                 written.append(told)
         return written
 
-    def flush(self, clock_ns: int) -> None:
-        """Write the history that waits; what the disk refuses is lost and counted."""
-        self._clock_ns = clock_ns
-        if not self._histories:
+    def flush(self) -> None:
+        """Write the history that waits; what the disk refuses is lost and counted.
+
+        While the clock is unknown it waits on: without an hour it belongs to no file, and the hour of
+        the epoch would end all others.
+        """
+        clock_ns = self._clock()
+        if not self._histories or clock_ns <= 0:
             return
         try:
             self._histories["flows"].flush(self._columns.table(self._waiting_flows()), clock_ns)

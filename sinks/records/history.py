@@ -3,13 +3,18 @@
     flows-20261124T10Z.parquet           an hour that is over
     flows-20261124T11Z.000042.part       a piece of the hour that goes on
 
-A crash loses what was not flushed. Hours are those of the event clock when rows came.
+A crash loses what was not flushed. Hours are those of the event clock when rows came. The file of an
+hour says which pieces it holds: one that is still there after a crash is not joined again, one that came
+later is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +25,8 @@ from sinks.records.parquet import open_parquet
 _HOUR_NS = 3_600_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_NAME = "%Y%m%dT%HZ"
+#: Key of the file's metadata: digests of the pieces that were joined in it, by commas.
+_JOINED = "campuswatch.joined"
 
 
 class History:
@@ -63,13 +70,25 @@ class History:
             if name == f"{self._kind}-{current}":
                 continue
             whole = self._folder / f"{name}.parquet"
-            if not whole.exists():  # else a crash came between this write and the removal below
-                self._write(whole, (pq.read_table(piece) for piece in pieces))
+            self._join(whole, pieces)
             for piece in pieces:
                 piece.unlink()
 
-    def _write(self, path: Path, tables) -> None:  # type: ignore[no-untyped-def]
-        """A file that appears whole or not at all."""
+    def _join(self, whole: Path, pieces: list[Path]) -> None:
+        """Put pieces into the file of their hour; those that are in it already are left out.
+
+        It exists already after a crash before the pieces were removed, and after the clock was set back.
+        """
+        earlier = pq.ParquetFile(whole) if whole.exists() else None
+        joined = _joined_in(earlier) if earlier is not None else []
+        fresh = {piece: digest for piece in pieces if (digest := _digest(piece)) not in joined}
+        if not fresh:
+            return
+        tables = chain(_row_groups(earlier), (pq.read_table(piece) for piece in fresh))
+        self._write(whole, tables, ",".join([*joined, *fresh.values()]))
+
+    def _write(self, path: Path, tables: Iterable[pa.Table], joined: str = "") -> None:
+        """A file that appears whole or not at all. joined: what it says of the pieces in it."""
         unfinished = path.with_name(path.name + ".unfinished")
         writer: pq.ParquetWriter | None = None
         for table in tables:
@@ -77,6 +96,8 @@ class History:
             writer.write_table(table)
         if writer is None:
             return
+        if joined:
+            writer.add_key_value_metadata({_JOINED: joined})
         writer.close()
         with unfinished.open("rb") as file:
             os.fchmod(file.fileno(), 0o600)
@@ -95,6 +116,22 @@ class History:
             path.unlink()
             self.deleted_files += 1
             total -= sizes[path]
+
+
+def _digest(piece: Path) -> str:
+    return hashlib.blake2b(piece.read_bytes(), digest_size=8).hexdigest()
+
+
+def _joined_in(whole: pq.ParquetFile) -> list[str]:
+    """Digests of the pieces that a file holds."""
+    held = (whole.metadata.metadata or {}).get(_JOINED.encode(), b"").decode()
+    return held.split(",") if held else []
+
+
+def _row_groups(whole: pq.ParquetFile | None) -> Iterator[pa.Table]:
+    """What a file holds, a part at a time: an hour need not fit into memory."""
+    if whole is not None:
+        yield from (whole.read_row_group(i) for i in range(whole.num_row_groups))
 
 
 def hour_of(clock_ns: int) -> str:

@@ -52,6 +52,20 @@ def test_what_was_flushed_survives_and_nothing_doubles(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.unfinished"))
 
 
+def test_a_clock_that_falls_back_for_a_moment_loses_no_row(tmp_path: Path) -> None:
+    history = _history(tmp_path)
+    history.flush(_table(1), START_NS)
+    history.flush(_table(), 0)  # a daemon that does not know the time yet: all hours seem over
+    history.flush(_table(2), START_NS + 1)
+    again = _history(tmp_path)  # numbers its pieces anew when there are none
+    again.flush(_table(), 0)
+    again.flush(_table(3), START_NS + 2)
+    again.flush(_table(4), START_NS + HOUR_NS)
+    whole = tmp_path / f"flows-{hour_of(START_NS)}.parquet"
+    assert pq.read_table(whole)["value"].to_pylist() == [1, 2, 3]
+    assert sorted(_rows(tmp_path)) == [1, 2, 3, 4]
+
+
 def test_old_hours_are_deleted(tmp_path: Path) -> None:
     history = _history(tmp_path, keep_days=1)
     for hour in range(50):

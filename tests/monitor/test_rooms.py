@@ -1,0 +1,23 @@
+"""What analysis is made of, across lives and configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.config import Config
+from monitor.rooms import Rooms
+
+CLOCK_NS = 1_700_000_000_000_000_000
+
+
+def _rooms(folder: Path) -> Rooms:
+    (folder / "state").mkdir(exist_ok=True)
+    state = {"directory": folder / "state", "runtime_directory": folder / "run"}
+    return Rooms(Config.model_validate({"state": state}), workers=1)
+
+
+def test_a_next_life_knows_the_time_before_its_first_step(tmp_path: Path) -> None:
+    rooms = _rooms(tmp_path)
+    again = _rooms(tmp_path)
+    again.restore(rooms.state(), CLOCK_NS)
+    assert again.clock_ns == CLOCK_NS
