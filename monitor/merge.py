@@ -26,7 +26,6 @@ from wire.names.events import EVENT
 PATIENCE_NS = 2_000_000_000
 #: Steps that may wait for a slow worker, whatever their times; beyond it is not waited for either.
 MAX_WAITING_STEPS = 4096
-_END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Merge:
         """The place that everyone who is waited for has reached."""
         there = [reached for reached, gone in zip(self._reached, self._gone, strict=True) if not gone]
         if not there:
-            return _END
+            return max(self._reached)  # all that waits; no further, as the next lives go on from there
         edge, first = min(there), max(there)
         if self._patience is not None and first - edge > self._patience:
             self.left_behind += 1

@@ -43,6 +43,21 @@ def test_who_is_gone_is_not_waited_for() -> None:
     assert told(merge, step(0, 30, last=True)) is not None
 
 
+def test_merging_goes_on_after_all_were_gone_at_once() -> None:
+    merge = Merge(2)
+    told(merge, step(0, 10, 3))
+    told(merge, step(1, 20, 5, 15))
+    for worker in range(2):
+        merge.leave(worker)
+    due = merge.due()
+    assert due is not None
+    assert (due.events["order"].tolist(), len(due.steps)) == ([15], 1), "nothing waits for who is gone"
+    told(merge, step(0, 30, 25))  # the next lives
+    told(merge, step(1, 30, 22))
+    assert told(merge, step(0, 50, 45)) is None
+    assert told(merge, step(1, 40, 35)) == ([35], [(1, 40)], 30)
+
+
 def test_who_stalls_is_left_behind_and_what_it_says_later_is_taken_at_once() -> None:
     merge = Merge(2, patience=100)
     told(merge, step(0, 50))
