@@ -287,8 +287,11 @@ class Parent:
 
     def _begin_reload(self, question: Question | None) -> None:
         problem = None
+        starting = [child.name for child in self._children if not child.ready]
         if self._reload is not None or self._stage != RUNNING or not self._ready:
             problem = "another reload, a start or a stop is going on"
+        elif starting:  # it began with the old configuration, and could not say whether it can do the new
+            problem = f"{', '.join(starting)} 正在启动 is starting: ask again"
         else:
             self._notifier.reloading()
             try:

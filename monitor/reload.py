@@ -7,15 +7,16 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from monitor.children import Child
+from monitor.children import STALL_SECONDS, Child
 from monitor.config import Config
 from monitor.config_file import ConfigError
 from monitor.control import Question
 
 #: What the parent and the memory of the workers were made for; a new value needs new processes.
 _NEEDS_RESTART = ("capture", "state", "metrics", "flows", "names", "privacy")
-#: Reading the largest catalogue and refitting a model takes a few seconds.
-_PREPARE_SECONDS = 60.0
+#: Reading the largest catalogue and refitting a model takes a few seconds. Who prepares takes no step:
+#: it is given up before it is taken for stuck and ended, so that a change that is too large costs nothing.
+_PREPARE_SECONDS = 0.75 * STALL_SECONDS
 
 
 def refuse_what_needs_restart(current: Config, config: Config) -> None:

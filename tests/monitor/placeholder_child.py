@@ -22,7 +22,8 @@ def work(orders: Orders) -> None:
     steps = 0
     with log.open("w") as file:
         while True:
-            if not (Path(os.environ["PLACEHOLDER_LOG"]) / "stuck").exists():
+            waits = not steps and (Path(os.environ["PLACEHOLDER_LOG"]) / "slow start").exists()
+            if not waits and not (Path(os.environ["PLACEHOLDER_LOG"]) / "stuck").exists():
                 steps += 1
                 orders.send("ready" if steps == 1 else "progress", steps=steps)
             select.select([orders], [], [], TICK_SECONDS)

@@ -191,6 +191,21 @@ def test_a_bad_configuration_keeps_the_old_one(supervised: Supervised, text: str
     assert why in errors
 
 
+def test_who_is_still_starting_is_not_passed_over_by_a_reload(supervised: Supervised) -> None:
+    slow = supervised.log / "slow start"
+    slow.touch()
+    before = supervised.children()["worker 1"]
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: supervised.children()["worker 1"] not in (None, before))
+    supervised.write_config("two")
+    answer = ask(supervised.control, "reload", 30)
+    assert answer["ok"] is False
+    assert "worker 1" in answer["problem"]
+    slow.unlink()
+    eventually(lambda: all(child["ready"] for child in supervised.facts()["children"]))  # type: ignore[attr-defined]
+    assert ask(supervised.control, "reload", 30)["ok"] is True
+
+
 def test_hangup_reloads(supervised: Supervised) -> None:
     supervised.write_config("two")
     supervised.process.send_signal(signal.SIGHUP)
