@@ -225,7 +225,7 @@ class Analysis:
                 self._take_from(link)
         rooms = self._rooms
         rooms.stages.so_far(rooms.results)
-        rooms.results.add_findings(rooms.gaps.so_far())
+        rooms.results.add_findings(rooms.gaps.so_far(rooms.clock_ns))
         self._announce()
         self._put_away()
 

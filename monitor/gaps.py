@@ -61,18 +61,31 @@ class Gaps:
         self._told.difference_update(over)
         return [*lasting, *(self._close(reason, *self._losing.pop(reason)) for reason in over)]
 
-    def so_far(self) -> list[Finding]:
-        """The daemon stops: stretches of losses end here."""
+    def so_far(self, clock_ns: int) -> list[Finding]:
+        """The daemon stops: what is lost, or not seen by some, ends here; a stop is no gap."""
         losing, self._losing, self._told = self._losing, {}, set()
-        return [self._close(reason, *each) for reason, each in losing.items()]
+        lost, self._lost = self._lost, {}
+        unseen = [
+            self._close(reason, since_ns, clock_ns, worker)
+            for worker, (reason, since_ns) in lost.items()
+            if clock_ns > since_ns
+        ]
+        return [*(self._close(reason, *each) for reason, each in losing.items()), *unseen]
 
     def state(self) -> Parts:
         """For a checkpoint."""
-        return {"gaps": of_json([self.counts, self.seconds, self._totals])}
+        lost = [[worker, *each] for worker, each in self._lost.items()]  # an object's keys are strings
+        going_on = {"lost": lost, "losing": self._losing, "told": sorted(self._told)}
+        return {"gaps": of_json([self.counts, self.seconds, self._totals, going_on])}
 
     def restore(self, parts: Parts) -> None:
-        """Take counts back, and what was lost by then: it is not lost again."""
-        counts, seconds, self._totals = json_of(parts["gaps"])
+        """Take counts back, what was lost by then (it is not lost again), and what had no end yet."""
+        counts, seconds, self._totals, going_on = json_of(parts["gaps"])
+        for worker, reason, since_ns in going_on["lost"]:
+            if worker is None or worker < self._workers:  # else there are fewer now, and it never comes back
+                self._lost[worker] = (reason, since_ns)
+        self._losing = {reason: (since, last) for reason, (since, last) in going_on["losing"].items()}
+        self._told = set(going_on["told"])
         self.counts.update({reason: counts.get(reason, 0) for reason in self.counts})
         self.seconds.update({reason: seconds.get(reason, 0.0) for reason in self.seconds})
 

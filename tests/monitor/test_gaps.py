@@ -53,7 +53,7 @@ def test_a_loss_without_end_is_told_while_it_lasts() -> None:
     (finding,) = [finding for findings in told for finding in findings]
     assert finding.evidence["reason"] == "one_way"
     assert finding.end_ns - finding.start_ns == 60 * SECOND_NS
-    (closed,) = gaps.so_far()
+    (closed,) = gaps.so_far(T + 600 * SECOND_NS)
     assert closed.id == finding.id
     assert closed.end_ns > finding.end_ns
 
@@ -63,7 +63,24 @@ def test_what_was_lost_before_a_restart_is_not_lost_again() -> None:
     gaps.losses({"kernel_drops": 10}, T)
     again = Gaps(ORIGIN, workers=1)
     again.restore(gaps.state())
-    assert again.losses({"kernel_drops": 10}, T + SECOND_NS) == again.so_far() == []
+    assert again.losses({"kernel_drops": 10}, T + SECOND_NS) == []
+    (finding,) = again.so_far(T + SECOND_NS)
+    assert (finding.start_ns, finding.end_ns) == (T, T), "told once, with the end that it had"
+    assert again.so_far(T + SECOND_NS) == []
+
+
+def test_a_loss_shortly_before_a_crash_is_told_by_the_next_life() -> None:
+    gaps = Gaps(ORIGIN, workers=2)
+    told = [gaps.losses({"one_way": second}, T + second * SECOND_NS) for second in range(1, 100)]
+    gaps.lost("worker_lost", T, worker=1)
+    again = Gaps(ORIGIN, workers=2)
+    again.restore(gaps.state())
+    assert again.losses({"one_way": 100}, T + 100 * SECOND_NS) == [], "told before, and it goes on"
+    (over,) = again.losses({"one_way": 100}, T + 200 * SECOND_NS)
+    assert [finding.id for findings in told for finding in findings] == [over.id]
+    assert (over.start_ns, over.end_ns) == (T + SECOND_NS, T + 100 * SECOND_NS)
+    (unseen,) = again.seeing(T + 300 * SECOND_NS, worker=1)
+    assert unseen.start_ns == T
 
 
 def test_counts_outlive_a_restart() -> None:
@@ -98,3 +115,13 @@ def test_a_source_that_lives_on_is_not_counted_twice_after_a_restart() -> None:
     assert again.sums() == {"bytes": 100, "packets": 10, "new": 0}
     again.set("a 0 1", _count(120, 12, 1))
     assert again.sums() == {"bytes": 120, "packets": 12, "new": 1}
+
+
+def test_a_stop_ends_the_gap_of_a_lost_worker() -> None:
+    gaps = Gaps(ORIGIN, workers=2)
+    gaps.lost("worker_lost", T, worker=1)
+    (finding,) = gaps.so_far(T + SECOND_NS)
+    assert (finding.start_ns, finding.end_ns) == (T, T + SECOND_NS)
+    again = Gaps(ORIGIN, workers=2)
+    again.restore(gaps.state())
+    assert again.seeing(T + 9 * SECOND_NS, worker=1) == [], "while it was stopped nobody was to see"
