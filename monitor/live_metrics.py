@@ -29,6 +29,7 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         skipped=dict.fromkeys(SKIPPED, 0),
         name_events={name: counts[f"names_{name}"] + joined.get(name, 0) for name in NAME_EVENTS},
         late=stages.detectors.counters,
+        silent=stages.detectors.silent,
         clock_ns=rooms.clock_ns,
         hosts_are_clients=False,
         seconds=0.0,

@@ -110,7 +110,7 @@ class LiveResults:
         written = []
         while self._waiting:
             finding = self._waiting[0]
-            fresh = not self._log.knows(finding.id)
+            fresh, before = not self._log.knows(finding.id), self._log.patterns_of(finding.id)
             try:
                 told = self._log.write(finding)
             except OSError:
@@ -118,8 +118,10 @@ class LiveResults:
                 break
             self._waiting.pop(0)
             if told is not None:
-                if fresh:  # else it is brought up to date
+                if fresh:
                     self.tally.add_findings([finding])
+                else:  # it is brought up to date
+                    self.tally.add_patterns(set(finding.patterns) - before)
                 written.append(told)
         return written
 

@@ -21,7 +21,7 @@ from wire.names.identifiers import IDENTIFIER_KINDS
 #: The arrays that a state keeps.
 _TOTALS = (
     "proto", "tcp_seen", "tcp_end", "tunnel", "source", "ech", "visibility", "category", "category_bytes",
-    "phase",
+    "phase", "identifiers",
 )  # fmt: skip
 _BY_SERVICE = ("service", "service_bytes")
 _NAMED, _ECH_HIDDEN, _UNNAMED = range(len(VISIBILITY))

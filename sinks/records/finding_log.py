@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class FindingLog:
     def __init__(self, path: Path, pseudonyms: Pseudonyms | None) -> None:
         self._pseudonyms = pseudonyms
         self._written: dict[tuple[str, str], None] = {}  # ids with their ends, the oldest first
-        self._known: dict[str, None] = {}
+        self._known: dict[str, frozenset[str]] = {}  # and the patterns that were told with it
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._recall()
 
@@ -44,12 +45,16 @@ class FindingLog:
             os.ftruncate(self._descriptor, start)
             raise OSError(28, "No space left for a finding")
         os.fsync(self._descriptor)
-        self._remember(key)
+        self._remember(key, told["patterns"])
         return told
 
     def knows(self, finding_id: str) -> bool:
         """Whether a line of this finding stands there."""
         return finding_id in self._known
+
+    def patterns_of(self, finding_id: str) -> frozenset[str]:
+        """The patterns that the lines of this finding show."""
+        return self._known.get(finding_id, frozenset())
 
     def close(self) -> None:
         """Let go of the file."""
@@ -67,13 +72,13 @@ class FindingLog:
         for line in lines[1:] if start else lines:
             try:
                 told = json.loads(line)
-                self._remember((told["id"], told["end"]))
+                self._remember((told["id"], told["end"]), told["patterns"])
             except (ValueError, KeyError, TypeError):
                 continue  # not ours: an operator's note is left alone
 
-    def _remember(self, key: tuple[str, str]) -> None:
+    def _remember(self, key: tuple[str, str], patterns: Iterable[str]) -> None:
         self._written[key] = None
-        self._known[key[0]] = None
+        self._known[key[0]] = self._known.get(key[0], frozenset()).union(patterns)
         for remembered in (self._written, self._known):
             if len(remembered) > _MOST_REMEMBERED:
                 del remembered[next(iter(remembered))]  # type: ignore[arg-type]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from detectors.parts import of_json
 from monitor.config import Config
+from monitor.live_metrics import set_live
 from monitor.rooms import Rooms
 
 CLOCK_NS = 1_700_000_000_000_000_000
@@ -21,3 +23,10 @@ def test_a_next_life_knows_the_time_before_its_first_step(tmp_path: Path) -> Non
     again = _rooms(tmp_path)
     again.restore(rooms.state(), CLOCK_NS)
     assert again.clock_ns == CLOCK_NS
+
+
+def test_rules_that_kept_silent_are_told(tmp_path: Path) -> None:
+    rooms = _rooms(tmp_path)
+    rooms.restore({**rooms.state(), "detectors/policy/silent": of_json({"unfiled-app": 3})}, CLOCK_NS)
+    set_live(rooms, {})
+    assert b'campuswatch_rules_silent_total{rule="unfiled-app"} 3.0' in rooms.results.exposition.text()

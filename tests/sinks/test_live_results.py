@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from sinks.live_results import LiveResults, Places
 from sinks.records.history import hour_of
 from sinks.records.pseudonyms import Pseudonyms
 from tests.sinks.rows import START_NS, flow_rows, strings
+from tests.sinks.test_finding_log import FINDING
 
 
 class Clock:
@@ -42,3 +44,26 @@ def test_rows_wait_until_the_hour_is_known(tmp_path: Path, monkeypatch: pytest.M
     assert part.name.startswith(f"flows-{hour_of(START_NS)}.")
     assert len(pq.read_table(part)) == 40
     results.close()
+
+
+def test_counters_of_identifiers_outlive_a_restart(tmp_path: Path) -> None:
+    flows = flow_rows(20)
+    flows.facts["personal"] = 1
+    results = _results(tmp_path, Clock())
+    results.keep_flows(flows)
+    again = _results(tmp_path, Clock())
+    again.restore(results.state())
+    assert sum(again.tally.by_identifier().values()) > 0
+    assert again.tally.by_identifier() == results.tally.by_identifier()
+
+
+def test_a_pattern_that_joins_a_finding_later_is_counted(tmp_path: Path) -> None:
+    results = _results(tmp_path, Clock())
+    results.add_findings([FINDING])
+    results.write_findings()
+    again = _results(tmp_path, Clock())  # also when the finding was first told before a restart
+    again.restore(results.state())
+    again.add_findings([replace(FINDING, end_ns=120_000_000_000, patterns=("flood", "dga"))])
+    again.write_findings()
+    assert again.tally.rules[FINDING.rule] == 1
+    assert (again.tally.patterns["flood"], again.tally.patterns["dga"]) == (1, 1)
