@@ -82,7 +82,8 @@ def examine(config: Config, seconds: float) -> Iterator[Check]:
 
 
 def _heard(config: Config, seconds: float) -> Heard:
-    return listen(config.capture.interfaces, seconds, config.flows.duplicate_window_ms / 1e3)
+    capture, window_seconds = config.capture, config.flows.duplicate_window_ms / 1e3
+    return listen(capture.interfaces, seconds, window_seconds, capture.promiscuous, capture.filter)
 
 
 def _worst(checks: Sequence[Check]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,15 +42,28 @@ class Heard:
     pairs: dict[tuple[bytes, bytes], list[int]] = field(default_factory=dict)
 
 
-def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> Heard:
-    """Listen on interfaces, one after the other counted into one. Raises CaptureError."""
+def listen(
+    interfaces: Sequence[str],
+    seconds: float,
+    window_seconds: float,
+    promiscuous: bool = True,
+    filter_text: str | None = None,
+) -> Heard:
+    """Listen on interfaces as the daemon would, counted into one. Raises CaptureError."""
     heard = Heard(seconds)
     table = FlowTable(FlowSettings(max_flows=65_536, duplicate_window_seconds=window_seconds))
     rows: list[NDArray[np.void]] = [output.rows for output in table.advance(_nothing())]
-    sockets = [open_packet_socket(_plan(name)) for name in interfaces]
-    rings = [Ring(sock.fileno(), _plan(name)) for sock, name in zip(sockets, interfaces, strict=True)]
-    try:
-        sources = [ring.blocks(0.05) for ring in rings]
+    with ExitStack() as opened:
+        sources = []
+        for name in interfaces:
+            plan = SocketPlan(
+                **_PLAN, interface=name, promiscuous=promiscuous, fanout_group=None, fanout_size=1,
+                filter_text=filter_text,
+            )  # fmt: skip
+            sock = opened.enter_context(closing(open_packet_socket(plan)))
+            ring = opened.enter_context(closing(Ring(sock.fileno(), plan)))
+            sources.append(ring.blocks(0.05))
+            opened.callback(sources[-1].close)  # type: ignore[attr-defined]
         macs = [address(name) for name in interfaces]
         end = time.monotonic() + seconds  # after what it takes to load the kernels
         while time.monotonic() < end and heard.packets < _MOST_PACKETS:
@@ -58,12 +72,6 @@ def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> 
                 if block is not None:
                     _note(heard, block, own)
                     rows += [output.rows for output in table.advance(block)]
-        for source in sources:
-            source.close()  # type: ignore[attr-defined]
-    finally:
-        for ring, sock in zip(rings, sockets, strict=True):
-            ring.close()
-            sock.close()
     rows += [output.rows for output in table.finish()]
     heard.rows = np.concatenate(rows)
     counters = table.counters()
@@ -75,12 +83,6 @@ def listen(interfaces: Sequence[str], seconds: float, window_seconds: float) -> 
 def _nothing() -> FrameBlock:
     """A block without frames, to have the kernels at hand before packets come."""
     return FrameArrays.empty(1).block(np.zeros(1, np.uint8), 0, np.array([_ETHERNET], np.int32))
-
-
-def _plan(interface: str) -> SocketPlan:
-    return SocketPlan(
-        **_PLAN, interface=interface, promiscuous=True, fanout_group=None, fanout_size=1, filter_text=None
-    )
 
 
 def _note(heard: Heard, block: FrameBlock, own: bytes) -> None:

@@ -23,8 +23,9 @@ from monitor.doctor.link import address
 from monitor.doctor.listening import listen
 from monitor.doctor.mirror import mirror
 from tests.monitor.doctor.test_machine import is_sound
-from tests.wire.capture.namespaces import own_namespace, pair, sender
+from tests.wire.capture.namespaces import own_namespace, pair, promiscuity, sender
 from tests.wire.flows.frames import ACK, FIN, PSH, SYN, tcp, udp
+from wire.capture.errors import CaptureError
 
 CLIENT_MAC, SERVER_MAC = bytes.fromhex("02000000aa01"), bytes.fromhex("02000000bb02")
 CONNECTIONS, HOSTS = 60, 12
@@ -152,6 +153,21 @@ def test_the_management_port() -> None:
     checks = {check.name: is_sound(check) for check in mirror(heard, DEFAULT_NETWORKS)}
     assert checks["mirror own traffic"].verdict == WARN
     assert heard.own == heard.packets
+
+
+def test_what_the_filter_refuses_is_not_heard() -> None:
+    with mirrored(as_it_is):
+        assert listen(["tap"], 1.0, 0.005, filter_text="udp port 1").packets == 0
+
+
+def test_an_interface_that_fails_leaves_none_open() -> None:
+    with own_namespace():
+        pair("wire", "tap")
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(CaptureError):
+            listen(["tap", "gone"], 0.1, 0.005)
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert promiscuity("tap") == 0
 
 
 def test_a_port_where_nothing_comes() -> None:
