@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from wire.flows.track import end_all, pass_time, track_block
 
 _VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
 _OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 65_536, 65_536, 32_768
+_OUT_FEW = 256
 
 #: Ports at or above 1024 where servers listen by custom (IANA's registry and common practice).
 _SERVICE_PORTS = (
@@ -127,19 +128,18 @@ class FlowTable:
 
     def tick(self, clock_ns: int) -> Iterator[FlowOutput]:
         """No packet came by `clock_ns`: what is due by then. Nothing before the first packet."""
-        done = False
-        while not done:
-            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
-            done = pass_time(self._table, clock_ns, out, self._idle_ns, self._kernel_settings.secret[0])  # type: ignore[union-attr]
-            yield self._output(None, out)
+        few = output_arrays(0, _OUT_FEW, _OUT_FEW)  # mostly little is due, and a tick comes often
+        return self._emptied(
+            few,
+            lambda out: pass_time(self._table, clock_ns, out, self._idle_ns, self._kernel_settings.secret[0]),  # type: ignore[union-attr]
+        )
 
     def finish(self) -> Iterator[FlowOutput]:
         """End all open flows: the capture is over."""
-        done = False
-        while not done:
-            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
-            done = end_all(self._table, out, self._kernel_settings.secret[0])  # type: ignore[union-attr]
-            yield self._output(None, out)
+        return self._emptied(
+            output_arrays(0, _OUT_DELTAS, _OUT_ROWS),
+            lambda out: end_all(self._table, out, self._kernel_settings.secret[0]),  # type: ignore[union-attr]
+        )
 
     def counters(self) -> dict[str, int]:
         """Packets, bytes, decoded, late and so on, cumulative; a closed set of names."""
@@ -155,6 +155,19 @@ class FlowTable:
     def active_flows(self) -> int:
         """Flows in the table now."""
         return int(self._table.numbers[ACTIVE])  # type: ignore[attr-defined]
+
+    def _emptied(self, out: OutputArrays, step: Callable[[OutputArrays], bool]) -> Iterator[FlowOutput]:
+        """What a step that takes no frames yields, until it says that it is done; first into `out`."""
+        while True:
+            try:
+                done = step(out)
+            except IndexError:
+                self._recover()
+                done = True
+            yield self._output(None, out)
+            if done:
+                return
+            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
 
     def _track(self, block: FrameBlock, first: int, resumed: bool, out: OutputArrays) -> int:
         return int(

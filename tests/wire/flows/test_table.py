@@ -295,6 +295,32 @@ def test_an_index_error_costs_its_block_and_leaves_a_sound_table() -> None:
     assert rows[0]["flow"] == 2
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_an_index_error_without_frames_is_counted_and_leaves_a_sound_table(ends: bool) -> None:
+    """It would end the live worker, whose silences are ticks."""
+    table = FlowTable()
+    list(table.advance(block_of(timed([(0, udp(CLIENT, 1, SERVER, 9))]))))
+    table._table.heads[:] = 1 << 20  # type: ignore[attr-defined]  # as a stray write would leave it
+    list(table.finish() if ends else table.tick(START + 3600 * SECOND))
+    assert table.counters()["kernel_faults"] == 1
+    assert table.active_flows == 0
+    outputs = [*table.advance(block_of(timed([(2, udp(CLIENT, 3, SERVER, 9))]))), *table.finish()]
+    rows = np.concatenate([output.rows for output in outputs])
+    assert [key_of(row) for row in rows] == [("udp", CLIENT, 3, SERVER, 9)]
+
+
+def test_a_tick_yields_all_that_is_due_and_takes_little_room_when_nothing_is() -> None:
+    flows = 3_000
+    table = FlowTable()
+    list(table.advance(block_of(timed([(0, udp(CLIENT, 1_000 + k, SERVER, 9)) for k in range(flows)]))))
+    (quiet,) = table.tick(START + SECOND)
+    assert quiet.rows.base is not None
+    assert quiet.rows.base.nbytes < 1 << 18
+    rows = np.concatenate([output.rows for output in table.tick(START + 3600 * SECOND)])
+    assert sorted(row["client_port"] for row in rows) == list(range(1_000, 1_000 + flows))
+    assert table.active_flows == 0
+
+
 @pytest.mark.parametrize("link_type", [ETHERNET, RAW])
 def test_frames_outside_their_buffer_are_truncated(link_type: int) -> None:
     """Offsets whose sum with a length overflows lie outside, too."""
