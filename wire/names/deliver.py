@@ -11,7 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from wire.kernel import kernel
-from wire.names.flow_states import PHASE_DNS, PHASE_REQUEST_LINE, PHASE_SERVER_TLS, PHASE_TLS, PHASE_UNKNOWN
+from wire.names.flow_states import (
+    PHASE_BODY,
+    PHASE_DNS,
+    PHASE_REQUEST_LINE,
+    PHASE_SERVER_TLS,
+    PHASE_TLS,
+    PHASE_UNKNOWN,
+)
 from wire.names.http import looks_like_request
 from wire.names.stream import (
     INSERT_BEYOND,
@@ -71,6 +78,28 @@ def _opens_here(side, data, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _pass_body(flow, slots, work, first, end):  # type: ignore[no-untyped-def]
+    """A segment [first, end) came, not the first byte of the body that is awaited; whether to let it go.
+
+    Nothing but its first piece is looked at, so nothing of a body is kept, and when what comes after
+    it is here, that piece will not come: reading goes on behind the body.
+    """
+    after = flow.position[0] + np.int64(flow.body)
+    slot = np.int64(flow.slot[0])
+    if first <= flow.position[0]:
+        return False
+    if end <= after and (slot < 0 or last_end(slots[slot]) <= after):
+        return True
+    flow.position[0] = after
+    flow.phase[0] = PHASE_REQUEST_LINE
+    if slot >= 0:
+        slots[slot].need = after + 1
+        if last_end(slots[slot]) <= after:
+            drop_slot(flow, 0, slots, work)
+    return False
+
+
+@kernel
 def place_segment(states, state, slots, room, work, ref, buffer):  # type: ignore[no-untyped-def]
     """Take the TCP segment of `ref`; READ_*, with the bytes to read in work.bounds[0:2]."""
     flow = states[state]
@@ -90,6 +119,11 @@ def place_segment(states, state, slots, room, work, ref, buffer):  # type: ignor
             flow.phase[side] = PHASE_SERVER_TLS if side else PHASE_TLS
         elif phase == PHASE_UNKNOWN:
             return READ_NOTHING
+    if side == 0 and flow.phase[side] == PHASE_BODY:
+        if _pass_body(flow, slots, work, first, first + length):
+            return READ_NOTHING
+        position = flow.position[side]
+        slot = np.int64(flow.slot[side])
     if first + length <= position:
         return READ_NOTHING
     if slot < 0 and first <= position:

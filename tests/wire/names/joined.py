@@ -50,6 +50,16 @@ class JoinedNamer:
         mine, joined = self._namer.counters, self._join.counters
         return {name: count + joined.get(name, 0) for name, count in mine.items()}
 
+    @property
+    def slots_held(self) -> int:
+        """Streams that wait for bytes in a reassembly slot."""
+        return int(self._namer._work["used_slots"][0])
+
+    @property
+    def room_for_flows(self) -> int:
+        """Flows whose state the table has room for as it is."""
+        return len(self._namer._states)
+
     def _learn(self) -> None:
         new = self._join.learn(*self._namer.strings.since(len(self._ids)))
         self._ids = np.append(self._ids, new)

@@ -79,6 +79,55 @@ def test_pipelined_requests_and_bodies() -> None:
     assert facts["http"] == HTTP_1
 
 
+HEAD = b"POST /1 HTTP/1.1\r\nHost: one.example\r\nContent-Length: 5000\r\n\r\n"
+LATER = (
+    b"POST /2 HTTP/1.1\r\nHost: two.example\r\nContent-Length: 3\r\n\r\nabc"
+    b"GET /3 HTTP/1.1\r\nHost: three.example\r\n\r\n"
+)
+BODY = b"phone=13912345678&" + b"x" * 4_982
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [(1_000, 5_000)],  # the first bytes were not captured
+        [(1_000, 2_000), (3_000, 5_000)],
+        [(4_000, 5_000), (1_000, 4_000)],
+        [],
+        [(1_000, 3_000)],
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_a_hole_inside_a_body_is_harmless(pieces: list[tuple[int, int]], together: bool) -> None:
+    sent = [(len(HEAD) + start, BODY[start:end]) for start, end in pieces]
+    after = len(HEAD) + len(BODY)
+    if together and sent and pieces[-1][1] == len(BODY):  # the next request in the same segment
+        at, data = sent.pop()
+        sent.append((at, data + LATER))
+    else:
+        sent.append((after, LATER))
+    namer, facts = read(HEAD, *sent)
+    assert hosts(namer, facts) == ["one.example", "two.example", "three.example"]
+    assert namer.slots_held == 0
+
+
+def test_a_body_whose_pieces_change_places_is_looked_at_when_its_first_comes() -> None:
+    first, second = (len(HEAD), BODY[:1_000]), (len(HEAD) + 1_000, BODY[1_000:])
+    expected = read(HEAD, first, second)[1]["personal"]
+    assert expected != 0
+    namer, facts = read(HEAD, second, first, (len(HEAD) + len(BODY), LATER))
+    assert facts["personal"] == expected
+    assert hosts(namer, facts) == ["one.example", "two.example", "three.example"]
+
+
+def test_a_body_behind_a_head_that_came_late_is_passed_over() -> None:
+    cut = 20
+    body = (len(HEAD) + 1_000, BODY[1_000:])
+    namer, facts = read(HEAD[:cut], body, (cut, HEAD[cut:]), (len(HEAD) + len(BODY), LATER))
+    assert hosts(namer, facts) == ["one.example", "two.example", "three.example"]
+    assert namer.slots_held == 0
+
+
 REQUEST = (
     b"GET /a HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (X; (y) z) App/1.2\r\nHost:\r\n example.org:80\r\n\r\n"
     b"PUT /b HTTP/1.1\r\nContent-Length: 3\r\nHost: next.example\r\n\r\nabc"
