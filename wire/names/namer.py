@@ -194,7 +194,8 @@ class Namer:
                 self._empty_tables()
                 return np.concatenate([*told, events[:0]]), 0
             told.append(events[: int(work["events"][0])])
-            if reached < len(refs) and work["may_grow"][0]:
+            # It stops when `events` is full, too, which more room for flows would not mend.
+            if reached < len(refs) and work["may_grow"][0] and work["free_state"][0] < 0:
                 self._grow()
         return told[0] if len(told) == 1 else np.concatenate(told), int(work["selected"][0])
 

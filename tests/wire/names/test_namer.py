@@ -161,6 +161,20 @@ def test_dns_over_tcp_is_framed_and_reassembled() -> None:
         assert scene.namer.facts(np.array([9]))[0]["dns_responses"] == 2
 
 
+def test_many_answers_leave_the_table_of_flows_as_it_is() -> None:
+    """Answers of 64 addresses fill the room for events, which more room for flows would not mend."""
+    record = b"\xc0\x0c" + struct.pack(">HHIH4s", 1, 1, 300, 4, SERVER)
+    message = struct.pack(">6H", 7, 0x8180, 1, 64, 0, 0) + b"\3own\7example\3org\0\0\1\0\1" + record * 64
+    scene = Scene()
+    room = scene.namer.room_for_flows
+    for _ in range(4_000):
+        scene.flow += 1
+        scene.maker.add(scene.flow, message, side=1, protocol=UDP, ports=(5000, 53), hosts=(CLIENT, RESOLVER))
+    scene.namer.read(*scene.maker.block())
+    assert scene.namer.facts(np.array([scene.flow]))[0]["dns_responses"] == 1
+    assert scene.namer.room_for_flows == room < SMALL.max_flows
+
+
 def test_flows_are_forgotten_and_the_table_grows_and_ends() -> None:
     namer = JoinedNamer(SMALL)
     serials = np.arange(1, 40001)
