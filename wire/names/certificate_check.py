@@ -17,7 +17,8 @@ _VERSION, _EXTENSIONS, _DNS_NAME, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0xA3, 0x8
 _MAX_ELEMENTS = 512
 _LAST_SECOND = (1 << 32) - 1
 _STAR, _DOT = 42, 46
-_DAYS_BEFORE_MONTH = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], np.int64)
+_Z = 90
+_DAYS_BEFORE_MONTH = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], np.int64)
 
 
 @kernel
@@ -32,6 +33,7 @@ def _two_digits(data, at):  # type: ignore[no-untyped-def]
 def read_time(data, start, end, tag):  # type: ignore[no-untyped-def]
     """Seconds since 1970 of a UTCTime or GeneralizedTime (RFC 5280 section 4.1.2.5); -1 if it is none.
 
+    It says by a closing Z that it is Greenwich time; a day that its month does not have is none.
     What lies before 1970 is 0, what lies after 2106 the last second that 32 bits hold.
     """
     at = np.int64(start)
@@ -51,11 +53,15 @@ def read_time(data, start, end, tag):  # type: ignore[no-untyped-def]
         return np.int64(-1)
     month, day = _two_digits(data, at), _two_digits(data, at + 2)
     hour, minute, second = _two_digits(data, at + 4), _two_digits(data, at + 6), _two_digits(data, at + 8)
-    if month < 1 or month > 12 or day < 1 or day > 31 or hour < 0 or minute < 0 or second < 0:
+    if month < 1 or month > 12 or hour < 0 or hour > 23 or minute < 0 or minute > 59:
+        return np.int64(-1)
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    length = _DAYS_BEFORE_MONTH[month] - _DAYS_BEFORE_MONTH[month - 1] + (1 if leap and month == 2 else 0)
+    if day < 1 or day > length or second < 0 or second > 59 or data[end - 1] != _Z:
         return np.int64(-1)
     leaps = (year - 1) // 4 - (year - 1) // 100 + (year - 1) // 400 - 477  # of 1970 and later
     days = (year - 1970) * 365 + leaps + _DAYS_BEFORE_MONTH[month - 1] + day - 1
-    if month > 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
+    if month > 2 and leap:
         days += 1
     seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
     return max(np.int64(0), min(seconds, np.int64(_LAST_SECOND)))

@@ -74,10 +74,29 @@ def test_dates(one: int, other: int) -> None:
     assert told(certificate(["a.example"], *moments), "")[:2] == [first, last]
 
 
-@pytest.mark.parametrize("text", [b"", b"2403010000Z", b"24030100000aZ", b"241301000000Z"])
+@pytest.mark.parametrize("text", [
+    b"", b"2403010000Z", b"24030100000aZ", b"241301000000Z", b"240001000000Z",
+    b"240301240000Z", b"240301006000Z", b"240301000060Z", b"240301000000+", b"2403010000000",
+    b"240300000000Z", b"240431000000Z", b"240230000000Z", b"230229000000Z", b"240132000000Z",
+])
 def test_times_that_are_none(text: bytes) -> None:
     data = np.frombuffer(text, np.uint8) if text else np.zeros(0, np.uint8)
     assert [read_time(data, 0, len(text), tag) for tag in (0x17, 0x18, 0x02)] == [-1, -1, -1]
+    data = np.frombuffer(b"20" + text, np.uint8)
+    assert read_time(data, 0, len(data), 0x18) == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        (b"240229235959Z", datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)),
+        (b"231231235959Z", datetime(2023, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (b"20000229000000Z", datetime(2000, 2, 29, tzinfo=UTC)),
+    ],
+)
+def test_times_at_their_ends(text: bytes, moment: datetime) -> None:
+    tag = 0x17 if len(text) == 13 else 0x18
+    assert read_time(np.frombuffer(text, np.uint8), 0, len(text), tag) == int(moment.timestamp())
 
 
 @given(st.data())
