@@ -22,7 +22,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 SYSTEM_CACHE = Path("/var/cache/campuswatch/kernels")
 _ROOT = Path(__file__).resolve().parent.parent
-_IMPORTED = re.compile(rb"^from ((?:wire|detectors|sinks)[.\w]*) import", re.MULTILINE)
+_IMPORTED = re.compile(rb"^from ((?:wire|detectors|sinks)[.\w]*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
 @cache
@@ -49,6 +49,18 @@ def _text(source: str) -> bytes | None:
         return None
 
 
+def _imported(text: bytes) -> list[str]:
+    """The files that a module imports from; of a package, the modules that it names."""
+    files: list[str] = []
+    for module, names in _IMPORTED.findall(text):
+        place = module.decode().replace(".", "/")
+        if _text(f"{place}.py") is None:
+            files += [f"{place}/{name}.py" for name in re.findall(r"\w+", names.decode())]
+        else:
+            files.append(f"{place}.py")
+    return files
+
+
 @cache
 def digest(source: str) -> str:
     """Hex digest (16 characters) of a module, of all that it imports, and of what compiles it.
@@ -63,7 +75,7 @@ def digest(source: str) -> str:
         if name in taken or text is None:
             continue
         taken[name] = text
-        waiting += [module.decode().replace(".", "/") + ".py" for module in _IMPORTED.findall(text)]
+        waiting += _imported(text)
     state = hashlib.sha256(_surroundings())
     for name, text in sorted(taken.items()):
         state.update(name.encode())
@@ -90,20 +102,24 @@ def cache_directory(source: str) -> Path:
     return system if system.is_dir() else user_cache() / name
 
 
+@cache
+def _place_of(file: str) -> tuple[Path, str]:
+    """Where the kernels of a file are kept, and its digest: looked up once for all of its kernels."""
+    path = Path(file).resolve()
+    source = (path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path).as_posix()
+    return cache_directory(source), digest(source)
+
+
 class _Locator:
     """What Numba asks about the place of one function's compiled code."""
 
-    def __init__(self, source: str, line: int) -> None:
-        self._directory = cache_directory(source)
-        self._stamp = digest(source)
+    def __init__(self, file: str, line: int) -> None:
+        self._directory, self._stamp = _place_of(file)
         self._line = line
 
     @classmethod
     def from_function(cls, function: Any, file: str) -> _Locator:
-        source = Path(file).resolve()
-        inside = source.is_relative_to(_ROOT)
-        name = source.relative_to(_ROOT).as_posix() if inside else source.as_posix()
-        return cls(name, function.__code__.co_firstlineno)
+        return cls(file, function.__code__.co_firstlineno)
 
     def get_cache_path(self) -> str:
         return str(self._directory)

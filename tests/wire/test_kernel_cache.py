@@ -39,6 +39,7 @@ def digest_of(module: ModuleType, source: str) -> str:
     module.digest.cache_clear()
     module._text.cache_clear()
     module._surroundings.cache_clear()
+    module._place_of.cache_clear()
     found: str = module.digest(source)
     return found
 
@@ -68,6 +69,29 @@ def test_a_change_in_anything_a_kernel_imports_changes_its_digest(
     before = digest_of(module, "wire/flows/track.py")
     append_line(tree / source)
     assert digest_of(module, "wire/flows/track.py") != before
+
+
+def test_a_change_in_constants_that_a_package_is_asked_for_changes_the_digest(
+    copied: tuple[Path, ModuleType],
+) -> None:
+    """`from wire.capture import link_types`: the file is named behind the `import`."""
+    tree, module = copied
+    before = digest_of(module, "wire/capture/pcap.py")
+    append_line(tree / "wire" / "capture" / "link_types.py")
+    assert digest_of(module, "wire/capture/pcap.py") != before
+
+
+def test_the_place_is_looked_up_once_for_all_kernels_of_a_file(
+    copied: tuple[Path, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, module = copied
+    asked: list[str] = []
+    find = module.cache_directory
+    monkeypatch.setattr(module, "cache_directory", lambda source: asked.append(source) or find(source))
+    file = str(tree / "wire" / "flows" / "track.py")
+    places = {module._Locator.from_function(find, file).get_cache_path() for _ in range(3)}
+    assert places == {str(find("wire/flows/track.py"))}
+    assert asked == ["wire/flows/track.py"]
 
 
 def test_a_change_elsewhere_leaves_a_kernels_digest(copied: tuple[Path, ModuleType]) -> None:

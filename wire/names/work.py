@@ -29,7 +29,7 @@ COUNTER_NAMES = (
     "name_bad_bytes",
     "name_too_long",
     "name_ip_literal",
-    "name_bad_idna",
+    "name_bad_idna",  # always 0 here: NameJoin counts it, under the same names
     "reassembly_evicted",
     "reassembly_too_many_pieces",
     "reassembly_beyond",
