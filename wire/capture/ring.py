@@ -125,13 +125,16 @@ class Ring:
         frames = FrameArrays.empty(MAX_BLOCK_FRAMES)
         table = np.array([self.link_type], np.int32)
         while True:
+            self.mend()
             count = self.take(frames, 0)
             if count:
                 try:
                     yield frames.block(self.memory, count, table)
                 finally:
                     self.release(self.held_whole)
-            elif not wait_for([self], wait_seconds):
+                continue
+            self.release(self.held_whole)  # whose frames were all unreadable
+            if not wait_for([self], wait_seconds):
                 yield None
 
     @property
@@ -184,7 +187,10 @@ class Ring:
         del self._held[:blocks]
 
     def mend(self) -> None:
-        """After a silence: look for an interface that was removed."""
+        """Look for an interface that was removed; to be called often, looks now and then.
+
+        Also while other rings are busy: their frames say nothing of this one.
+        """
         now = time.monotonic()
         if self.plan.fanout_group is None and now - self._looked >= _LOOK_SECONDS:
             self._looked = now
@@ -242,8 +248,6 @@ def wait_for(rings: Sequence[Ring], seconds: float) -> bool:
     while not any(ring.ready for ring in rings):
         left = end - time.monotonic()
         if left <= 0:
-            for ring in rings:
-                ring.mend()
             return False
         poll = select.poll()
         for ring in rings:

@@ -39,6 +39,8 @@ def merged(rings: Sequence[Ring], wait_seconds: float) -> Iterator[FrameBlock | 
     out = FrameArrays.empty(MAX_BLOCK_FRAMES)
     quiet_at = time.monotonic() + wait_seconds
     while True:
+        for ring in rings:
+            ring.mend()
         count = _emit(queues, out)
         if count:
             try:
@@ -79,6 +81,8 @@ class _Queue:
         if not self.waits:
             self._first, self._count = 0, self.ring.take(self._rows, 0)
             np.maximum.accumulate(self._rows.timestamp_ns[: self._count], out=self._latest[: self._count])
+            if not self._count:
+                self.ring.release(self.ring.held_whole)  # whose frames were all unreadable
 
     def sure_until(self, now: int) -> int:
         """No frame that is still to come from this ring is older than this."""

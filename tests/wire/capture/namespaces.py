@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -34,6 +35,22 @@ def own_namespace() -> Iterator[None]:
             assert _LIBC.setns(before, CLONE_NEWNET) == 0
     finally:
         os.close(before)
+
+
+@contextmanager
+def ends_within(seconds: int) -> Iterator[None]:
+    """A loop that never ends fails its test instead of holding up all. In the main thread only."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError(f"not done after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _run(*words: str) -> str:

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.wire.capture.live_frames import MACS, PATIENCE, PLAN, WAIT, frames_of, numbered
-from tests.wire.capture.namespaces import ip, own_namespace, pair, promiscuity, sender, up
+from tests.wire.capture.namespaces import ends_within, ip, own_namespace, pair, promiscuity, sender, up
 from wire.capture.errors import CaptureError
 from wire.capture.frames import DIRECTION_OUTBOUND, DIRECTION_UNKNOWN, VLAN_ABSENT
 from wire.capture.packet_socket import bound_interface, open_packet_socket
 from wire.capture.ring import Ring, now_ns
+from wire.capture.ring_block import OURS
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +90,21 @@ def test_every_frame_comes_once_whole_and_in_order() -> None:
         assert (statistics.received, statistics.dropped) == (5_000, 0)
         assert ring.filling == 0
         assert ring.unreadable == 0
+
+
+def test_unreadable_blocks_are_given_back_and_reading_goes_on() -> None:
+    """More of them than may be held at once, and not one frame to give out."""
+    with open_packet_socket(PLAN) as sock, Ring(sock.fileno(), PLAN) as ring, ends_within(30):
+        send([numbered(i, 1_000) for i in range(500)])
+        time.sleep(WAIT)  # until the last of them is handed over
+        waiting = (ring._status & OURS) > 0
+        assert waiting.sum() > PLAN.blocks // 4
+        ring._first[waiting] = 1 << 30  # no frame can be there
+        assert next(ring.blocks(WAIT)) is None
+        assert ring.unreadable > 0
+        assert ring.filling == 0
+        send([numbered(1)])
+        assert drained(ring, 1) == [numbered(1)]
 
 
 def test_statistics_add_up_though_the_kernel_forgets() -> None:

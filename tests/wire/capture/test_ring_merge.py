@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wire.capture.live_frames import PLAN, WAIT, frames_of, numbered
-from tests.wire.capture.namespaces import ip, own_namespace, pair, sender
+from tests.wire.capture.namespaces import ends_within, ip, own_namespace, pair, sender
 from wire.capture.packet_socket import SocketPlan, open_packet_socket
 from wire.capture.ring import Ring, open_rings
 from wire.capture.ring_merge import merged
@@ -103,3 +104,37 @@ def test_removed_taps_tell_silence_and_come_back(plans: list[SocketPlan]) -> Non
         assert not rings[0].removed
         stack.enter_context(sender("east-far")).send(numbered(1))
         assert collected(rings, 1)[0] == [numbered(1)]
+
+
+def test_a_removed_tap_comes_back_while_the_other_is_busy(plans: list[SocketPlan]) -> None:
+    with ExitStack() as stack:
+        rings = rings_of(plans, stack)
+        busy = stack.enter_context(sender("west-far"))
+        ip("link", "del", "east")
+        pair("east-far", "east")
+        end = time.monotonic() + 20
+        blocks = merged(rings, 60.0)  # so long a silence never comes
+        number = 0
+        while rings[0].removed and time.monotonic() < end:
+            for _ in range(10):
+                busy.send(numbered(number, 1_000))
+                number += 1
+            assert next(blocks) is not None
+        assert not rings[0].removed
+        blocks.close()
+        stack.enter_context(sender("east-far")).send(numbered(number))
+        assert numbered(number) in collected(rings, 1)[0]
+
+
+def test_unreadable_blocks_of_a_ring_do_not_hold_up_the_other(plans: list[SocketPlan]) -> None:
+    with ExitStack() as stack:
+        rings = rings_of(plans, stack)
+        stack.enter_context(ends_within(30))
+        east, west = (stack.enter_context(sender(f"{name}-far")) for name in TAPS)
+        for i in range(500):
+            east.send(numbered(i, 1_000))
+        rings[0]._first[:] = 1 << 30  # no frame can be there
+        west.send(numbered(1))
+        assert collected(rings, 1)[0] == [numbered(1)]
+        assert rings[0].unreadable > 0
+        assert rings[0].filling == 0
