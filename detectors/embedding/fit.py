@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.special import stdtr, stdtrit
 
 from detectors.embedding.statistics import (
     BUCKETS,
@@ -67,6 +65,8 @@ def fit(
     party shows up: so much of what others bring may be laid at the app's door by a model that is only
     nearly right, and with enough data any crumb is certain.
     """
+    from scipy.special import stdtr, stdtrit  # only when a fit is made: a start must not wait for it
+
     shape = (statistics.apps, statistics.thirds)
     blank = Fit(
         np.zeros(shape), np.zeros(shape), np.zeros(shape), np.ones(shape),
@@ -128,6 +128,8 @@ class _Sums:
 
     def _read_cells(self) -> None:
         """Sums of X and Y by cell, sparse; cells in order."""
+        from scipy.sparse import csr_array  # as in `fit`
+
         statistics = self._of
         keys, values = statistics.active.items()
         cell, column = keys // statistics.columns, keys % statistics.columns
