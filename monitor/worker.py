@@ -81,13 +81,15 @@ class Worker:
         """Until told to stop; then the flows that are open end, and what waits is sent."""
         self._orders.send("ready", steps=0)
         for block in merged(self._rings, _WAIT_SECONDS):
-            if self._end is not None and (block is None or time.monotonic() >= self._end):
-                break
             if block is None:
+                if self._end is not None:
+                    break
                 self._overload_level()  # a quiet link is calm
                 self._hand_over(self._stages.tick(now_ns() - _TICK_BEHIND_NS))
             else:
                 self._take(block)
+                if self._end is not None and time.monotonic() >= self._end:
+                    break  # only now: a block that is in hand is in no ring any more
         for step in self._stages.finish():
             self._hand_over(step)
         self._outbox.close(_ORPHAN_SECONDS / 2 if self._orphan else self._drain_seconds)
