@@ -21,7 +21,9 @@ EVIDENCE, NAMES, PACKETS = 1, 2, 3
 ENTER = (0.35, 0.55, 0.80)
 LOW = 0.15
 CALM_SECONDS = 1.0
-#: Stretches of flows whose names were given up; flows of older ones are over.
+#: Stretches of flows whose names were given up, one an episode of overload. Between two of them lie
+#: CALM_SECONDS at least, so the oldest of so many is over for a minute: by then the first bytes of its
+#: flows, which alone are read, have passed.
 _MOST_STRETCHES = 64
 
 
@@ -58,8 +60,9 @@ class NamesGivenUp:
     def __init__(self) -> None:
         self.flows = 0
         self._stretches: list[tuple[int, int]] = []
+        self._edges = np.zeros(0, np.int64)
         self._highest = 0
-        self._given_up = False
+        self._has_stretch = False  # this episode of overload, if there is one
 
     def filter(self, refs: NDArray[np.void], give_up: bool) -> NDArray[np.void]:
         """The references of a block that names may see: all openings, payload of flows that count."""
@@ -67,14 +70,15 @@ class NamesGivenUp:
         highest = int(opens.max()) if len(opens) else self._highest
         if give_up and highest > self._highest:
             self.flows += len(opens)
-            first = self._stretches.pop()[0] if self._given_up and self._stretches else self._highest + 1
+            first = self._stretches.pop()[0] if self._has_stretch else self._highest + 1
             self._stretches = [*self._stretches, (first, highest)][-_MOST_STRETCHES:]
-        self._given_up = give_up
+            # Flat, each stretch as [first, last + 1): a place with an odd number of edges before it is inside.
+            self._edges = np.array([(first, last + 1) for first, last in self._stretches]).ravel()
+            self._has_stretch = True
+        self._has_stretch = self._has_stretch and give_up
         self._highest = max(highest, self._highest)
         if not self._stretches:
             return refs
-        hidden = np.zeros(len(refs), np.bool_)
-        for first, last in self._stretches:
-            hidden |= (refs["flow"] >= first) & (refs["flow"] <= last)
-        hidden &= refs["kind"] != REF_OPEN
+        inside = np.searchsorted(self._edges, refs["flow"], side="right") % 2 == 1
+        hidden = inside & (refs["kind"] != REF_OPEN)
         return refs[~hidden] if hidden.any() else refs

@@ -54,6 +54,16 @@ def test_payload_of_flows_that_opened_in_overload_stays_hidden() -> None:
     assert names.flows == 3
 
 
+def test_an_overload_that_opens_no_flow_hides_nothing_of_the_calm_before_it() -> None:
+    names = NamesGivenUp()
+    names.filter(_block((1, REF_OPEN)), give_up=True)
+    names.filter(_block((2, REF_OPEN)), give_up=False)
+    names.filter(_block((2, REF_PAYLOAD)), give_up=True)
+    names.filter(_block((3, REF_OPEN)), give_up=True)
+    kept = names.filter(_block((1, REF_PAYLOAD), (2, REF_PAYLOAD), (3, REF_PAYLOAD)), give_up=False)
+    assert kept["flow"].tolist() == [2]
+
+
 def test_openings_are_never_hidden() -> None:
     kept = NamesGivenUp().filter(_block((1, REF_OPEN), (2, REF_OPEN)), give_up=True)
     assert kept["flow"].tolist() == [1, 2]
