@@ -72,7 +72,7 @@ class NamesGivenUp:
             self.flows += len(opens)
             first = self._stretches.pop()[0] if self._has_stretch else self._highest + 1
             self._stretches = [*self._stretches, (first, highest)][-_MOST_STRETCHES:]
-            # Flat, each stretch as [first, last + 1): a place with an odd number of edges before it is inside.
+            # Flat, each stretch as [first, last + 1): what has an odd number of edges before it is inside.
             self._edges = np.array([(first, last + 1) for first, last in self._stretches]).ravel()
             self._has_stretch = True
         self._has_stretch = self._has_stretch and give_up
