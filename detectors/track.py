@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.findings import Finding, Origin
 from detectors.forest.scorers import Scorer
 from detectors.hour_rows import HOUR_NS, rare_opens, rows_of_hours
@@ -143,14 +144,16 @@ class HostTrack:
             rows = close(lane)
             if rows is None or len(rows) == 0:
                 continue
+            columns = Columns(rows)
             if name == "host":
-                windows = self._scorer.take(summarise(rows))
+                windows = self._scorer.take(summarise(rows, columns))
                 signals.extend(self._forest_signs.take(windows))
             if name in _HOURS_OF:
                 self.lanes[_HOURS_OF[name]].windows.add(rows)
             shaped = lane.shape(rows)
+            columns = columns if shaped is rows else Columns(shaped)
             for watch in lane.watches if len(shaped) else ():
-                signals.extend(watch.take(shaped))
+                signals.extend(watch.take(shaped, columns))
         if self._scorer.holds:
             self._held.extend(signals)
         else:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.categories import ADVERTISING, TRACKING
+from detectors.columns import Columns
 from detectors.grouping import address_ids, count, distinct, share, total
 from detectors.host_rows import AS_CLIENT
 from wire.flows.records import TCP, UDP
@@ -56,21 +57,22 @@ WINDOW = np.dtype(
 )
 
 
-def summarise(rows: NDArray[np.void]) -> NDArray[np.void]:
+def summarise(rows: NDArray[np.void], columns: Columns | None = None) -> NDArray[np.void]:
     """One WINDOW for each host and minute in the HOST_ROWs, ordered by minute, then host.
 
     The order of the rows has no influence. Score and p-value are NaN, the phase is COLLECT.
-    Fills `host_failures` of the rows.
+    Fills `host_failures` of the rows. columns: of these rows, where others read them, too.
     """
-    minutes, minute = np.unique(rows["window_start_ns"], return_inverse=True)
-    host, host_at = address_ids(rows["host_hi"], rows["host_lo"])
+    columns = Columns(rows) if columns is None else columns
+    minutes, minute = np.unique(columns["window_start_ns"], return_inverse=True)
+    host, host_at = address_ids(columns["host_hi"], columns["host_lo"])
     keys, group = np.unique(minute * np.int64(len(host_at)) + host, return_inverse=True)
     windows = np.zeros(len(keys), WINDOW)
     windows["window_start_ns"] = minutes[keys // max(len(host_at), 1)]
     of_host = host_at[keys % max(len(host_at), 1)]
     windows["host_hi"] = rows["host_hi"][of_host]
     windows["host_lo"] = rows["host_lo"][of_host]
-    features = np.stack(_features(rows, group.astype(np.int64), len(keys)), axis=1)
+    features = np.stack(_features(columns, group.astype(np.int64), len(keys)), axis=1)
     windows["features"] = features
     rows["host_failures"] = features[group, FEATURE_NAMES.index("failed_flows")]
     windows["score"] = windows["p_value"] = np.nan
@@ -78,7 +80,7 @@ def summarise(rows: NDArray[np.void]) -> NDArray[np.void]:
 
 
 def _features(
-    rows: NDArray[np.void], group: NDArray[np.int64], groups: int
+    rows: Columns, group: NDArray[np.int64], groups: int
 ) -> list[NDArray[np.float64]]:
     """The columns of FEATURES, each with a value per group."""
 
@@ -128,7 +130,7 @@ def _features(
 
 
 def _distinct_peers(
-    rows: NDArray[np.void], group: NDArray[np.int64], groups: int, chosen: NDArray[np.bool_]
+    rows: Columns, group: NDArray[np.int64], groups: int, chosen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     peer, _ = address_ids(rows["peer_hi"][chosen], rows["peer_lo"][chosen])
     return distinct(group[chosen], peer, groups)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.rules.patterns.failing import opened_by_failing_hosts
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -20,7 +21,7 @@ LEAST_ADDRESSES = 25
 LEAST_SHARE = 0.5
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     return opened_by_failing_hosts(rows, np.isin(rows["protocol"], (ARP, ICMP, ICMP6)))
 
 

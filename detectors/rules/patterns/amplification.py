@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT, AS_SERVER
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -25,7 +26,7 @@ LEAST_FACTOR = 10
 AMPLIFYING_PORTS = (19, 53, 123, 137, 161, 389, 1900, 3702, 5683, 11211)
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     amplified = (rows["protocol"] == UDP) & np.isin(rows["server_port"], AMPLIFYING_PORTS)
     datagrams = int(((rows["packets_in"].astype(np.int64) + rows["packets_out"]) * amplified).sum())
     return np.asarray(amplified if datagrams >= LEAST_DATAGRAMS else amplified & False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.grouping import address_ids, count
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -25,7 +26,7 @@ MOST_GAP = 3.0
 _SECOND_NS = 1e9
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     """Opens of a host to a peer's port that it opened at least twice in that minute."""
     if len(rows) == 0:
         return np.zeros(0, np.bool_)

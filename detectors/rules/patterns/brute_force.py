@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -24,7 +25,7 @@ LOGIN_PORTS = (21, 22, 23, 3389, 5900, 5985)
 _FIN, _RST = 0x01, 0x04
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     session = (rows["protocol"] == TCP) & (rows["established"] == 1)
     login = np.isin(rows["server_port"], LOGIN_PORTS)
     return np.asarray(session & login & (rows["role"] == AS_CLIENT))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 
@@ -20,7 +21,7 @@ LEAST_GENERATED = 1 / 3
 LEAST_DOMAINS_OF_WORDS = 60
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.ones(len(rows), np.bool_)  # NX_ROWs hold names that do not exist only
 
 

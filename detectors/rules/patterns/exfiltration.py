@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.categories import GENERAL, UNKNOWN
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -23,7 +24,7 @@ MOST_BACK = 0.05
 _LEAST_A_MINUTE = LEAST_BYTES_UNNAMED // 5 // 64
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     outside = (rows["role"] == AS_CLIENT) & (rows["peer_internal"] == 0) & (rows["group"] == 0)
     unlisted = (rows["category"] == GENERAL) | (rows["category"] == UNKNOWN)
     return np.asarray(outside & unlisted & (rows["bytes_out"] >= _LEAST_A_MINUTE))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT, AS_SERVER
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -25,7 +26,7 @@ MOST_ANSWERED = 0.01
 LEAST_ICMP_PACKETS = 6_000
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     protocol, single = rows["protocol"], rows["group"] == 0
     half_open = (protocol == TCP) & (rows["opened"] == 1) & (rows["established"] == 0)
     one_sided = (protocol == UDP) & (rows["packets_in"] <= MOST_ANSWERED * rows["packets_out"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -19,7 +20,7 @@ LEAST_PACKETS = 20
 LEAST_DIFFERENCE_BYTES = 16.0
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     icmp = (rows["protocol"] == ICMP) | (rows["protocol"] == ICMP6)
     return np.asarray(icmp & (rows["group"] == 0) & (rows["role"] == AS_CLIENT))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -21,7 +22,7 @@ LEAST_PEERS = 8
 ADMINISTRATION_PORTS = (22, 23, 135, 139, 445, 3389, 5900, 5985, 5986)
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     entered = (rows["role"] == AS_CLIENT) & (rows["protocol"] == TCP) & (rows["established"] == 1)
     inside = entered & (rows["peer_internal"] == 1)
     return np.asarray(inside & np.isin(rows["server_port"], ADMINISTRATION_PORTS))

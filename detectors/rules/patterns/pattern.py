@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.grouping import address_ids, count, distinct, total
 from detectors.networks import address_text
 from detectors.parts import Parts
@@ -28,7 +29,7 @@ class Pattern:
 
     name: str
     span: int
-    select: Callable[[NDArray[np.void]], NDArray[np.bool_]]
+    select: Callable[[Columns], NDArray[np.bool_]]
     judge: Callable[[Span], list[Signal]]
     form: str = ""
     unit_ns: int = MINUTE_NS
@@ -137,11 +138,15 @@ class Watch:
         self._recent: NDArray[np.void] | None = None
         self.shed = 0
 
-    def take(self, rows: NDArray[np.void]) -> list[Signal]:
-        """Signs of the spans that end in a minute of `rows`, the rows of minutes just closed."""
-        new = rows[self._pattern.select(rows)]
-        if len(new) == 0:
+    def take(self, rows: NDArray[np.void], columns: Columns | None = None) -> list[Signal]:
+        """Signs of the spans that end in a minute of `rows`, the rows of minutes just closed.
+
+        columns: of these rows, where other watches read them, too.
+        """
+        chosen = np.flatnonzero(self._pattern.select(Columns(rows) if columns is None else columns))
+        if len(chosen) == 0:
             return []
+        new = rows[chosen]
         ends = np.unique(new["window_start_ns"])
         recent = new if self._recent is None else np.concatenate([self._recent, new])
         reach = (self._pattern.span - 1) * self._pattern.unit_ns

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -24,7 +25,7 @@ _LEAST_WITHIN = 0.9
 _HOURS = 6
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.ones(len(rows), np.bool_)  # hour_rows.rare_opens has chosen
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.brute_force import LOGIN_PORTS
 from detectors.rules.patterns.pattern import Pattern, Span
@@ -19,7 +20,7 @@ LEAST_SESSIONS = 60
 _HOURS = 6
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray(np.isin(rows["server_port"], LOGIN_PORTS) & (rows["short_sessions"] > 0))
 
 

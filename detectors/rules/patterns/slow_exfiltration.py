@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.categories import GENERAL, UNKNOWN
+from detectors.columns import Columns
 from detectors.grouping import address_ids, distinct
 from detectors.hour_rows import HOUR_NS, LEAST_BYTES_SENT, MOST_HOSTS
 from detectors.rules.patterns.exfiltration import MOST_BACK
@@ -22,7 +23,7 @@ LEAST_BYTES_NAMED = 100 << 20
 _HOURS = 12
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     unlisted = (rows["category"] == GENERAL) | (rows["category"] == UNKNOWN)
     outside = (rows["peer_internal"] == 0) & unlisted
     return np.asarray(outside & (rows["bytes_out"] >= LEAST_BYTES_SENT))

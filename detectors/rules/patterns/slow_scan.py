@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -21,7 +22,7 @@ LEAST_SHARE = 0.8
 _HOURS = 6
 
 
-def _select_horizontal(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select_horizontal(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray((rows["failed"] > 0) & (rows["failed_of_port"] >= LEAST_SHARE))
 
 
@@ -40,7 +41,7 @@ def _judge_horizontal(span: Span) -> list[Signal]:
     ]
 
 
-def _select_vertical(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select_vertical(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray((rows["failed"] > 0) & (rows["failed_of_peer"] >= LEAST_SHARE))
 
 

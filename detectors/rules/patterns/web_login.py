@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
@@ -23,7 +24,7 @@ WEB_PORTS = (80, 443, 8000, 8080, 8443)
 _FIN, _RST = 0x01, 0x04
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     """Whole connections within one minute: what took longer is no refused login."""
     session = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["opened"] == 1)
     ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.grouping import address_ids
 from detectors.rules.patterns.failing import opened_by_failing_hosts
 from detectors.rules.patterns.pattern import Pattern, Span
@@ -29,7 +30,7 @@ LEAST_NETWORKS = 20
 _LEAST_FAILURES_A_MINUTE = 3
 
 
-def _select(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _select(rows: Columns) -> NDArray[np.bool_]:
     """What hosts that fail much opened, in vain or not: a peer that was reached may scan as well."""
     transport = (rows["protocol"] == TCP) | (rows["protocol"] == UDP)
     return opened_by_failing_hosts(rows, transport, _LEAST_FAILURES_A_MINUTE)
