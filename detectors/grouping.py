@@ -28,6 +28,24 @@ def address_ids(
     return ids.astype(np.int64), first.astype(np.int64)
 
 
+def combined(*keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the distinct combinations of whole numbers (>= 0), in their order; at least one row.
+
+    Returns the number of each row's combination, and for each number the first row that holds it.
+    """
+    group, groups = np.zeros(len(keys[0]), np.int64), 1
+    for key in keys:
+        width = int(key.max()) + 1
+        if groups * width > np.iinfo(np.int64).max:
+            # Numbered closely, both are below the number of rows, and fit.
+            _, group = np.unique(group, return_inverse=True)
+            _, key = np.unique(key, return_inverse=True)
+            groups, width = int(group.max()) + 1, int(key.max()) + 1
+        group, groups = group * width + key, groups * width
+    _, first, group = np.unique(group, return_index=True, return_inverse=True)
+    return group.astype(np.int64), first.astype(np.int64)
+
+
 def count(group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
     """Rows per group."""
     return np.bincount(group, minlength=groups).astype(np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.grouping import address_ids, count, distinct, share, total
+from detectors.grouping import address_ids, combined, count, distinct, share, total
 from detectors.host_rows import AS_CLIENT
 from detectors.open_rows import OPEN_ROW
 from detectors.rules.patterns.brute_force import LOGIN_PORTS, MOST_BYTES
@@ -47,10 +47,14 @@ HOUR_ROW = np.dtype(
 )
 
 
-def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """HOUR_ROWs of HOST_ROWs (of any number of hours), those that a slow pattern may ask for."""
+def for_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """HOST_ROWs that hours are made of: only these are held until their hour is over."""
     ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
-    rows = rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))]
+    return np.asarray(rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))])
+
+
+def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """HOUR_ROWs of HOST_ROWs of `for_hours` (of any number), those that a slow pattern may ask for."""
     rows = rows[_of_telling_hosts(rows)]
     if len(rows) == 0:
         return np.zeros(0, HOUR_ROW)
@@ -74,8 +78,9 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
     for name in ("category", "named"):
         made[name] = rows[name][most[last]]
-    made["failed_of_port"] = _failed_share(made, "server_port", "protocol")
-    made["failed_of_peer"] = _failed_share(made, "peer_hi", "peer_lo")
+    service = made["server_port"].astype(np.int64) * 256 + made["protocol"]
+    made["failed_of_port"] = _failed_share(made, service)
+    made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])
     login = np.isin(made["server_port"], LOGIN_PORTS) & (made["short_sessions"] > 0)
     return made[(made["failed"] > 0) | (made["bytes_out"] >= LEAST_BYTES_SENT) | login]
 
@@ -95,9 +100,8 @@ def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
     often = count(group, len(first))
     peer, _ = address_ids(stamped["peer_hi"], stamped["peer_lo"])
     host, _ = address_ids(stamped["host_hi"], stamped["host_lo"])
-    _, place = np.unique(np.stack([hour, peer, port]), axis=1, return_inverse=True)
-    place = place.reshape(-1)
-    hosts = distinct(place, host, int(place.max()) + 1)
+    place, places = combined(hour - hour.min(), peer, port)
+    hosts = distinct(place, host, len(places))
     rare = (hosts[place] <= MOST_HOSTS) & (often[group] >= LEAST_OPENS) & (often[group] <= MOST_OPENS)
     return stamped[rare]
 
@@ -111,14 +115,12 @@ def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     return telling[host]
 
 
-def _failed_share(made: NDArray[np.void], *names: str) -> NDArray[np.float64]:
-    """Of the tried rows of one hour and host with the same fields, the share that failed."""
+def _failed_share(made: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of the tried rows of one hour and host with the same key, the share that failed."""
     hour = made["window_start_ns"] // HOUR_NS
     host, _ = address_ids(made["host_hi"], made["host_lo"])
-    keys = np.stack([hour, host, *(made[name].astype(np.int64) for name in names)])
-    _, group = np.unique(keys, axis=1, return_inverse=True)
-    group = group.reshape(-1).astype(np.int64)
-    groups = int(group.max()) + 1
+    group, first = combined(hour - hour.min(), host, key)
+    groups = len(first)
     tried, failed = made["opened"] > 0, made["failed"] > 0
     return share(count(group[failed], groups), count(group[tried | failed], groups))[group]
 
@@ -129,9 +131,4 @@ def _groups(
     """Number the distinct (hour, host, peer, port); each row's number, and a row of each number."""
     host, _ = address_ids(rows["host_hi"], rows["host_lo"])
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
-    _, group = np.unique(hour, return_inverse=True)
-    for key in (host, peer, port):
-        _, group = np.unique(group.reshape(-1) * (np.int64(key.max()) + 1) + key, return_inverse=True)
-    group = group.reshape(-1).astype(np.int64)
-    _, first = np.unique(group, return_index=True)
-    return group, first.astype(np.int64)
+    return combined(hour - hour.min(), host, peer, port)

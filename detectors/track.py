@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.columns import Columns
 from detectors.findings import Finding, Origin
 from detectors.forest.scorers import Scorer
-from detectors.hour_rows import HOUR_NS, rare_opens, rows_of_hours
+from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.parts import Parts, under, within
 from detectors.rules.anomalous_host import ForestSigns, findings
 from detectors.rules.episodes import Due, Episodes
@@ -149,7 +149,8 @@ class HostTrack:
                 windows = self._scorer.take(summarise(rows, columns))
                 signals.extend(self._forest_signs.take(windows))
             if name in _HOURS_OF:
-                self.lanes[_HOURS_OF[name]].windows.add(rows)
+                hours, wanted = _HOURS_OF[name]
+                self.lanes[hours].windows.add(wanted(rows))
             shaped = lane.shape(rows)
             columns = columns if shaped is rows else Columns(shaped)
             for watch in lane.watches if len(shaped) else ():
@@ -161,8 +162,11 @@ class HostTrack:
         return windows
 
 
-#: Closed minutes of a lane make the hours of another, which stands behind it.
-_HOURS_OF = {"host": "host-hours", "open": "open-hours"}
+#: Closed minutes of a lane make the hours of another, which stands behind it; the rows it wants of them.
+_HOURS_OF: dict[str, tuple[str, Callable[[NDArray[np.void]], NDArray[np.void]]]] = {
+    "host": ("host-hours", for_hours),
+    "open": ("open-hours", lambda rows: rows),
+}
 
 
 class _Lane:

@@ -10,14 +10,19 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
-from detectors.host_rows import rows_of_hosts
-from detectors.hour_rows import HOUR_NS, rare_opens, rows_of_hours
+from detectors.findings import Origin
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Learner, Schedule
+from detectors.host_rows import HOST_ROW, rows_of_hosts
+from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
+from detectors.parts import rows_in, within
 from detectors.rules.patterns.pattern import Watch
 from detectors.rules.patterns.watches import OF_HOUR_ROWS, OF_RARE_OPENS
+from detectors.track import HostTrack
 from tests.detectors.made_deltas import SILENT, START, deltas, pair, verdicts
-from wire.flows.records import TCP
+from wire.flows.records import ICMP, TCP, UDP
 from wire.names.events import EVENT, EVENT_OPEN
 
 CAMPUS = Networks(DEFAULT_NETWORKS)
@@ -39,7 +44,7 @@ def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[
             continue
         made = deltas(*told)
         made["window_start_ns"] += HOUR_START - START
-        rows = rows_of_hours(rows_of_hosts(made, verdicts(made), CAMPUS))
+        rows = rows_of_hours(for_hours(rows_of_hosts(made, verdicts(made), CAMPUS)))
         for watch in watches:
             found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
     return found
@@ -81,6 +86,24 @@ SILENT_CASES: dict[str, Callable[[int], list[Flow]]] = {
     "a backup server inside": every(10, lambda at: sent(20_480, to="10.0.0.8")),
     "an hourly copy": every(60, lambda at: SSH),
 }
+
+
+def test_an_hour_holds_only_rows_that_it_is_made_of() -> None:
+    made = deltas(
+        {"server": "10.0.0.2", "flow": 1},  # inside, both ends make a row
+        {"server": "1.1.1.1", "server_port": 53, "protocol": UDP, "flow": 2},
+        {"server": "1.1.1.1", "protocol": ICMP, "flow": 3},
+        {"server": "239.1.1.1", "protocol": UDP, "flow": 4, "answered": 0},
+    )
+    rows = rows_of_hosts(made, verdicts(made), CAMPUS)
+    track = HostTrack(
+        Learner(ForestSettings(), Schedule()), Origin("campus", "sensor", b"key"), 1.0, max_open_rows=5
+    )
+    track.add("host", rows)
+    track.advance(START + 60_000_000_000)
+    held = rows_in(within("host-hours/windows", track.state()), HOST_ROW)
+    assert sorted(held["flow"].tolist()) == [1, 2]
+    assert track.counters["rows_shed"] == 0
 
 
 @pytest.mark.parametrize("case", FIRE)
