@@ -70,6 +70,7 @@ class Embeddings:
         self._browsed = np.zeros(0, np.uint64)
         self.statistics = Statistics(len(self._apps), len(self._thirds))
         self.late = 0
+        self.shed = 0  # sessions with a third party that were forgotten before their end
 
     def take(self, rows: NDArray[np.void], end_ns: int) -> None:
         """Take SIGHTINGs of all minutes that end by `end_ns` and were not given before."""
@@ -109,11 +110,13 @@ class Embeddings:
             end,
         )
 
-    def finish(self) -> None:
-        """No more comes: take what was held back until a session's end is known."""
-        if len(self._held):
-            last_ns = int(self._held["window_start_ns"].max())
-            self.take(self._held[:0], last_ns + (GAP_MINUTES + TAIL_MINUTES + 1) * _MINUTE_NS)
+    def finish(self) -> bool:
+        """No more comes: take what was held back until a session's end is known. Whether there was any."""
+        if len(self._held) == 0:
+            return False
+        last_ns = int(self._held["window_start_ns"].max())
+        self.take(self._held[:0], last_ns + (GAP_MINUTES + TAIL_MINUTES + 1) * _MINUTE_NS)
+        return True
 
     def merge(self, other: Embeddings) -> None:
         """Add what another one has learned: of other days, or of other clients of the same days."""
@@ -127,7 +130,7 @@ class Embeddings:
         forgotten = known.products.forgotten + known.responses.forgotten + known.clients.forgotten
         return {
             "embedding_rows_late": self.late,
-            "embedding_sessions_shed": self._sessions.shed,
+            "embedding_sessions_shed": self._sessions.shed + self.shed,
             "embedding_counts_forgotten": forgotten,
         }
 
@@ -270,8 +273,15 @@ class Embeddings:
         self.statistics.clients.add(np.unique(pair * CLIENT_BITS + bit.astype(np.int64)))
         final = np.ones(len(both), np.bool_)
         final[:-1] = ~same[1:]
-        kept = both[final & (both["last"] >= end - _REMEMBERED_MINUTES)]
-        self._met = kept[-self._settings.most_open_sessions :]
+        self._met = self._latest(both[final & (both["last"] >= end - _REMEMBERED_MINUTES)])
+
+    def _latest(self, met: NDArray[np.void]) -> NDArray[np.void]:
+        """As many as may be kept: those that are most likely to go on."""
+        most = self._settings.most_open_sessions
+        if len(met) <= most:
+            return met
+        self.shed += len(met) - most
+        return met[np.sort(np.argsort(-met["last"], kind="stable")[:most])]
 
 
 _MET = np.dtype([("client", "u8"), ("app", "i4"), ("third", "i4"), ("first", "i8"), ("last", "i8")])

@@ -12,7 +12,8 @@ from detectors.catalogue.categories import CATEGORIES
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.embeddings import Embeddings
 from detectors.embedding.settings import EmbeddingSettings
-from detectors.embedding.sightings import sightings_of
+from detectors.embedding.sightings import BROWSING, sightings_of
+from detectors.grouping import combined
 from detectors.window_features import MINUTE_NS
 from detectors.windows import HostWindows
 
@@ -59,8 +60,8 @@ class EmbeddingTrack:
     def finish(self) -> None:
         """Count what is open."""
         self._count(self._windows.finish(), np.iinfo(np.int64).max)
-        self._learned.finish()
-        self._told = None
+        if self._learned.finish():
+            self._told = None
 
     def result(self) -> Sequence[Embedding]:
         """What is known by now; worked out when it is asked for and something has come since."""
@@ -77,7 +78,16 @@ class EmbeddingTrack:
 
     def _count(self, rows: NDArray[np.void] | None, end_ns: int) -> None:
         if rows is not None and len(rows):
+            rows = _distinct(rows)
             # Beyond the last call there is nothing to decide yet.
             last_ns = int(rows["window_start_ns"].max())
             self._learned.take(rows, min(end_ns, last_ns + MINUTE_NS))
             self._told = None
+
+
+def _distinct(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """SIGHTINGs without those that say nothing new: a page's many flows are one call in its minute."""
+    minute = rows["window_start_ns"] // MINUTE_NS
+    _, client = np.unique(rows["client"], return_inverse=True)
+    service = rows["service"].astype(np.int64) - BROWSING
+    return rows[combined(minute - minute.min(), client, service)[1]]
