@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ class UseBook:
         self._max_rows = max_rows
         self._windows: dict[int, list[NDArray[np.void]]] = {}
         self._merged: set[int] = set()  # windows that hold one chunk, merged
+        self._pending: Counter[int] = Counter()  # rows of a window that came after its first chunk
         self._rows = 0
         self._closed_before = np.iinfo(np.int64).min
         self.late = 0
@@ -50,7 +53,7 @@ class UseBook:
             return np.zeros(0, USE)
         if number not in self._merged:
             self._merged.add(number)
-            before = sum(len(chunk) for chunk in chunks)
+            before = len(chunks[0]) + self._pending.pop(number, 0)
             chunks[:] = [merged(np.concatenate(chunks))]
             self._rows -= before - len(chunks[0])
         return chunks[0]
@@ -63,6 +66,8 @@ class UseBook:
         """The merged rows of all windows before `end`; they leave."""
         over = sorted(window for window in self._windows if window < end)
         chunks = [chunk for window in over for chunk in self._windows.pop(window)]
+        for window in over:
+            self._pending.pop(window, None)
         self._merged.difference_update(over)
         self._closed_before = max(self._closed_before, end)
         if not chunks:
@@ -86,7 +91,7 @@ class UseBook:
 
     def _keep(self, window: int, rows: NDArray[np.void]) -> None:
         chunks = self._windows.setdefault(window, [])
-        if sum(len(chunk) for chunk in chunks[1:]) >= _PENDING_ROWS:
+        if self._pending[window] >= _PENDING_ROWS:
             self.window(window)
         room = self._max_rows - self._rows
         if len(rows) > room:
@@ -94,6 +99,8 @@ class UseBook:
             room = self._max_rows - self._rows
             self.shed += max(len(rows) - room, 0)
             rows = rows[: max(room, 0)]
+        if chunks:
+            self._pending[window] += len(rows)
         chunks.append(rows)
         self._merged.discard(window)
         self._rows += len(rows)
