@@ -10,7 +10,7 @@ exfiltration in bytes up.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from detectors.findings import Finding, Subject
 from detectors.rules.rule import Rule, WindowCase, Words, title
@@ -44,7 +44,7 @@ def _figures(window: ServiceWindow) -> dict[str, tuple[float, float]]:
     return figures
 
 
-def _comparable(case: WindowCase) -> list[ServiceWindow]:
+def _comparable(case: WindowCase) -> Collection[ServiceWindow]:
     """Earlier windows at the same time of day, where there are enough; else all."""
     least = case.known.settings.anomalous_service.least_windows
     start = case.window.start_ns
@@ -60,8 +60,10 @@ def _apart(one_ns: int, other_ns: int) -> int:
 
 def _judge(case: WindowCase) -> Iterator[Finding]:
     settings, window = case.known.settings.anomalous_service, case.window
+    if max(window.opened, window.flows) < settings.least_flows:
+        return  # before a look at the past, which may be a week long
     past = _comparable(case)
-    if len(past) < settings.least_windows or max(window.opened, window.flows) < settings.least_flows:
+    if len(past) < settings.least_windows:
         return
     earlier = [_figures(each) for each in past]
     moved = {}

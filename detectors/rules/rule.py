@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ class WindowCase:
     """A closed window of a service, and its past, oldest first."""
 
     window: ServiceWindow
-    past: list[ServiceWindow]
+    past: Collection[ServiceWindow]
     known: Knowledge
 
     def state(self, status: str) -> State:

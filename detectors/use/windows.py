@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -124,10 +124,9 @@ class Past:
         self._windows: dict[int, NDArray[np.void]] = {}
         self._strange: dict[int, int] = {}  # windows in a row that were
 
-    def of(self, service: int) -> list[ServiceWindow]:
-        """Earlier windows, oldest first."""
-        kept = self._windows.get(service)
-        return [] if kept is None else [_window_of(row) for row in kept.tolist()]
+    def of(self, service: int) -> Collection[ServiceWindow]:
+        """Earlier windows, oldest first; made only when they are looked at: few services come to that."""
+        return _Earlier(self._windows.get(service, np.zeros(0, _KEPT_WINDOW)))
 
     def add(self, window: ServiceWindow, strange: bool) -> None:
         """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on."""
@@ -155,6 +154,25 @@ class Past:
         for service, count in json_of(parts["strange"]):
             if places[service] >= 0:
                 self._strange[int(places[service])] = count
+
+
+class _Earlier(Collection[ServiceWindow]):
+    """Kept windows as ServiceWindows, once somebody looks at them."""
+
+    def __init__(self, kept: NDArray[np.void]) -> None:
+        self._kept = kept
+        self._made: list[ServiceWindow] | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[ServiceWindow]:
+        if self._made is None:
+            self._made = [_window_of(row) for row in self._kept.tolist()]
+        return iter(self._made)
+
+    def __contains__(self, window: object) -> bool:
+        return any(each == window for each in self)
 
 
 def _window_of(row: tuple[Any, ...]) -> ServiceWindow:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from detectors.rules.anomalous_service import ANOMALOUS_SERVICE
 from detectors.rules.important_service_degraded import IMPORTANT_SERVICE_DEGRADED
 from detectors.rules.rule import Knowledge, WindowCase
+from detectors.use.windows import ServiceWindow
 from tests.detectors.rules.cases import found, knowledge, on_list, window
 
 APP = "sample-baoming"
@@ -46,6 +47,18 @@ def test_anomalous_service_needs_a_past_and_enough_to_say() -> None:
     known = knowledge()
     assert found(ANOMALOUS_SERVICE, case(known, 11, opened=20_000)) == []
     assert found(ANOMALOUS_SERVICE, case(known, 12, opened=49, flows=49, failed=40)) == []
+
+
+def test_the_past_of_a_service_that_is_hardly_used_is_not_looked_at() -> None:
+    class Untouched(list[ServiceWindow]):
+        def __iter__(self) -> NoReturn:
+            raise AssertionError("made for nothing")
+
+    known = knowledge(IMPORTANT)
+    past = Untouched([window(known, APP, at) for at in range(12)])
+    quiet = WindowCase(window(known, APP, 12, opened=9, flows=9, failed=9), past, known)
+    for rule in (ANOMALOUS_SERVICE, IMPORTANT_SERVICE_DEGRADED):
+        assert found(rule, quiet) == []
 
 
 def test_anomalous_service_knows_the_time_of_day() -> None:

@@ -18,5 +18,5 @@ def test_a_service_that_is_gone_leaves_nothing() -> None:
     places[gone.service] = -1
     again = Past()
     again.restore(past.state(), places)
-    assert again.of(kept.service) == [kept]
+    assert list(again.of(kept.service)) == [kept]
     assert json_of(again.state()["strange"]) == [[kept.service, 0]]
