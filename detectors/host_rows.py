@@ -58,28 +58,40 @@ class Verdicts:
     dns_nxdomain: NDArray[np.int32]
 
 
-def rows_of_hosts(
-    deltas: NDArray[np.void], verdicts: Verdicts, networks: Networks
-) -> NDArray[np.void]:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Which ends of each delta lie in the networks, and whether it has packets; arrays as long as the deltas.
+
+    A delta without packets only closes a flow; it makes no host-minute.
+    """
+
+    client: NDArray[np.bool_]
+    server: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, deltas: NDArray[np.void], networks: Networks) -> Ends:
+        """The ends of DELTAs."""
+        return cls(
+            networks.contain(deltas["client_hi"], deltas["client_lo"]),
+            networks.contain(deltas["server_hi"], deltas["server_lo"]),
+            np.asarray((deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0)),
+        )
+
+
+def rows_of_hosts(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> NDArray[np.void]:
     """A HOST_ROW for each end of a delta that lies in the networks and has spoken."""
-    client = networks.contain(deltas["client_hi"], deltas["client_lo"])
-    server = networks.contain(deltas["server_hi"], deltas["server_lo"])
-    moved = _moved(deltas)
+    answered = ends.moved & (deltas["answered"] == 1)
     sides = (
-        _rows(deltas, verdicts, client & moved, AS_CLIENT, server),
-        _rows(deltas, verdicts, server & moved & (deltas["answered"] == 1), AS_SERVER, client),
+        _rows(deltas, verdicts, ends.client & ends.moved, AS_CLIENT, ends.server),
+        _rows(deltas, verdicts, ends.server & answered, AS_SERVER, ends.client),
     )
     return np.concatenate(sides)
 
 
-def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts) -> NDArray[np.void]:
+def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> NDArray[np.void]:
     """A HOST_ROW for every client: for a replay in which no address is the campus's own."""
-    return _rows(deltas, verdicts, _moved(deltas), AS_CLIENT, np.zeros(len(deltas), np.bool_))
-
-
-def _moved(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
-    """A delta without packets only closes a flow; it makes no host-minute."""
-    return np.asarray((deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0))
+    return _rows(deltas, verdicts, ends.moved, AS_CLIENT, np.zeros(len(deltas), np.bool_))
 
 
 def _rows(

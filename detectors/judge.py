@@ -18,7 +18,7 @@ from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
-from detectors.host_rows import Verdicts, rows_of_clients, rows_of_hosts
+from detectors.host_rows import Ends, Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
 from detectors.nxdomain_rows import NX_ROW, MissingNames
 from detectors.open_rows import rows_of_opens
@@ -110,17 +110,17 @@ class Detectors:
         """
         dns = self._dns_counts.take(deltas, facts, *queries)
         verdicts = Verdicts(classes.category, facts["name"] >= 0, dns.queries, dns.nxdomain)
-        self._hosts.add("host", rows_of_hosts(deltas, verdicts, self._networks))
+        ends = Ends.of(deltas, self._networks)
+        self._hosts.add("host", rows_of_hosts(deltas, verdicts, ends))
         if len(dns.names):
             self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
             self._add("nx", self._missing_names.rows(deltas, dns))
         self._policy.take(deltas, classes.service)
-        self._decide_who_is_host(deltas)
-        inside = self._networks.contain(deltas["client_hi"], deltas["client_lo"])
-        whose = inside if self._clients is None else None
+        self._decide_who_is_host(ends)
+        whose = ends.client if self._clients is None else None
         self._riders.take(deltas, classes.service, classes.category, whose)
         if self._clients is not None:
-            self._clients.add("host", rows_of_clients(deltas, verdicts))
+            self._clients.add("host", rows_of_clients(deltas, verdicts, ends))
 
     def take_rows(
         self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
@@ -222,15 +222,11 @@ class Detectors:
         """How often each rule of the opinion kept silent because no list covers what it asks for."""
         return self._policy.silent
 
-    def _decide_who_is_host(self, deltas: NDArray[np.void]) -> None:
+    def _decide_who_is_host(self, ends: Ends) -> None:
         """Drop the clients' track for good when an address of the networks shows up."""
-        if self._clients is None or len(deltas) == 0:
-            return
-        for end in ("client", "server"):
-            if self._networks.contain(deltas[f"{end}_hi"], deltas[f"{end}_lo"]).any():
-                self._clients, self._of_clients = None, []
-                self._riders.forget()
-                return
+        if self._clients is not None and (ends.client.any() or ends.server.any()):
+            self._clients, self._of_clients = None, []
+            self._riders.forget()
 
     def _add(self, lane: str, rows: NDArray[np.void]) -> None:
         """Rows of a lane, to the hosts of the networks and, while they may be hosts, to all clients."""

@@ -79,6 +79,7 @@ class Policy:
         self._weaknesses = Weaknesses()
         self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
+        self._advanced = np.iinfo(np.int64).min  # the minute of the clock when it last moved on
         self._listed = np.zeros(0, np.bool_)  # services that some list bans, and -1
         self._fresh = False  # such a service was used since it was last looked at
         self._looked = np.iinfo(np.int64).min  # the minute of that look
@@ -125,7 +126,10 @@ class Policy:
     ) -> Told:
         """The findings of windows and days that are over by the event clock, and of banned apps at once."""
         minute = clock_ns // MINUTE_NS
-        told = self._close(minute - _GRACE_MINUTES, all_clients, embeddings)
+        told = Told([], [])
+        if minute > self._advanced:
+            self._advanced = minute
+            told = self._close(minute - _GRACE_MINUTES, all_clients, embeddings)
         if not all_clients and self._fresh and minute > self._looked:
             self._looked, self._fresh = minute, False
             told.findings.extend(self._look())

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
-from detectors.host_rows import rows_of_hosts
+from detectors.host_rows import Ends, rows_of_hosts
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.rules.patterns.beacon import BEACON
@@ -32,7 +32,7 @@ def patterns(*minutes: list[Flow]) -> set[tuple[str, int]]:
         made = deltas(
             *({"minute": minute, "flow": 1000 * minute + at, **flow} for at, flow in enumerate(flows))
         )
-        rows = rows_of_hosts(made, verdicts(made), CAMPUS)
+        rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
         summarise(rows)
         for watch in watches:
             seen |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}

@@ -288,6 +288,15 @@ def test_weak_transport_of_a_day(more: dict[str, Any], weak: dict[str, int] | No
     assert [each.evidence["weak"] for each in found] == ([weak] if weak else [])
 
 
+def test_what_is_over_is_closed_once_a_minute() -> None:
+    made, known = policy()
+    clock = EVENING + 1_440 * MINUTE
+    assert said(made.advance(clock, all_clients=False)) == []
+    made.take(*use(known.catalogue.ids.index(APP), range(150)))
+    assert said(made.advance(clock + 59_000_000_000, all_clients=False)) == []
+    assert said(made.advance(clock + MINUTE, all_clients=False))
+
+
 def test_dates_of_findings_follow_the_campus() -> None:
     """The same traffic, a day later by another zone, is judged by that day's lists."""
     made, known = policy([replace(on_list(APP, "blacklist", first=date(2024, 5, 7)))])

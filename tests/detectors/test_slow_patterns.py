@@ -13,7 +13,7 @@ from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.findings import Origin
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
-from detectors.host_rows import HOST_ROW, rows_of_hosts
+from detectors.host_rows import HOST_ROW, Ends, rows_of_hosts
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
@@ -44,7 +44,7 @@ def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[
             continue
         made = deltas(*told)
         made["window_start_ns"] += HOUR_START - START
-        rows = rows_of_hours(for_hours(rows_of_hosts(made, verdicts(made), CAMPUS)))
+        rows = rows_of_hours(for_hours(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))))
         for watch in watches:
             found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
     return found
@@ -95,7 +95,7 @@ def test_an_hour_holds_only_rows_that_it_is_made_of() -> None:
         {"server": "1.1.1.1", "protocol": ICMP, "flow": 3},
         {"server": "239.1.1.1", "protocol": UDP, "flow": 4, "answered": 0},
     )
-    rows = rows_of_hosts(made, verdicts(made), CAMPUS)
+    rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
     track = HostTrack(
         Learner(ForestSettings(), Schedule()), Origin("campus", "sensor", b"key"), 1.0, max_open_rows=5
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
-from detectors.host_rows import AS_CLIENT, rows_of_clients, rows_of_hosts
+from detectors.host_rows import AS_CLIENT, Ends, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks, is_group
 from detectors.window_features import DNS_PORTS, FEATURE_NAMES, SMALL_FLOW_PACKETS, summarise
 from detectors.windows import HostWindows
@@ -42,7 +42,7 @@ def test_a_host_counted_by_hand() -> None:
         queries=[0, 0, 0, 2, 0],
         nxdomain=[0, 0, 0, 1, 0],
     )
-    windows = summarise(rows_of_hosts(made, known, CAMPUS))
+    windows = summarise(rows_of_hosts(made, known, Ends.of(made, CAMPUS)))
     assert len(windows) == 1
     assert (windows["host_hi"][0], windows["host_lo"][0]) == pair("10.0.0.1")
     assert windows["window_start_ns"][0] == START
@@ -79,7 +79,7 @@ def test_a_silent_server_and_an_empty_delta_make_no_window() -> None:
         {"client": "203.0.113.9", "server": "10.0.0.1", **SILENT},
         {"packets_c2s": 0, "packets_s2c": 0, "opened": 0},
     )
-    assert len(rows_of_hosts(made, verdicts(made), CAMPUS)) == 0
+    assert len(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))) == 0
 
 
 def test_a_refused_flow_failed_and_a_reset_after_the_handshake_did_not() -> None:
@@ -88,7 +88,7 @@ def test_a_refused_flow_failed_and_a_reset_after_the_handshake_did_not() -> None
         {"established": 1, "flags_s2c": 0x14},
         {"server": "224.0.0.251", "protocol": UDP, **SILENT},
     )
-    assert rows_of_hosts(made, verdicts(made), CAMPUS)["failed"].tolist() == [1, 0, 0]
+    assert rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))["failed"].tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,8 @@ def test_summarise_agrees_with_its_plain_twin(flows: list[Any], shuffle: Any) ->
     made = deltas(*(flow for flow, _ in flows))
     category, named, queries, nxdomain = zip(*(known for _, known in flows), strict=True)
     known = verdicts(made, category=category, named=named, queries=queries, nxdomain=nxdomain)
-    for rows in (rows_of_hosts(made, known, CAMPUS), rows_of_clients(made, known)):
+    ends = Ends.of(made, CAMPUS)
+    for rows in (rows_of_hosts(made, known, ends), rows_of_clients(made, known, ends)):
         windows = summarise(rows.copy()) if len(rows) else []
         plain = plain_windows(rows)
         keys = [(int(w["window_start_ns"]), int(w["host_hi"]), int(w["host_lo"])) for w in windows]
@@ -225,7 +226,7 @@ def test_summarise_agrees_with_its_plain_twin(flows: list[Any], shuffle: Any) ->
 
 def rows(*minutes: int) -> NDArray[np.void]:
     made = deltas(*({"minute": minute} for minute in minutes))
-    return rows_of_hosts(made, verdicts(made), CAMPUS)
+    return rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
 
 
 def closed_minutes(got: NDArray[np.void] | None) -> list[int]:
