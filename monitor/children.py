@@ -131,9 +131,13 @@ class Child:
         if self._renews and code == 0:
             tell(f"{self.name} 名称表将满，按计划重启 begins anew: its table of names is nearly full")
             return
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         wait = max(self.due - time.monotonic(), 0.0)
-        tell(f"{self.name} 意外结束 ended unasked ({how}); 重启 again in {wait:.2f} s")
+        tell(f"{self.name} 意外结束 ended unasked ({ended_how(code)}); 重启 again in {wait:.2f} s")
+
+
+def ended_how(code: int) -> str:
+    """An exit code in words."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _path() -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from itertools import chain
 
 from monitor import places, reload
-from monitor.children import OVERLOAD_STEPS, Child
+from monitor.children import OVERLOAD_STEPS, Child, ended_how
 from monitor.config import Config
 from monitor.config_file import ConfigError
 from monitor.control import ControlSocket, Question
@@ -140,6 +140,9 @@ class Parent:
             self._reload.lost(child)
         if self._stage == RUNNING:
             child.tell_of_death(code)
+        elif code != 0:  # what it still had is not written
+            self._cut_off = True
+            tell(f"{child.name} 停止时意外结束 ended before it was done ({ended_how(code)})")
 
     def _heard(self, child: Child) -> None:
         if not self._hear_all(child) and child.orders is not None:
@@ -157,9 +160,12 @@ class Parent:
 
     def _take(self, child: Child, report: Order) -> None:
         child.hear(report)
-        if report["kind"] == "refused" and not self._ready:
-            self._refused = self._refused or str(report["problem"])
-            self._stage = OVER
+        if report["kind"] == "refused":
+            if self._ready or self._refused is not None:
+                tell(f"{child.name} 无法开始 cannot begin: {report['problem']}")
+            else:
+                self._refused = str(report["problem"])
+                self._stage = OVER
         elif report["kind"] == "prepared" and self._reload is not None:
             self._reload.heard(child, report["problem"])
         if not self._ready and all(each.ready for each in self._children):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import threading
 from pathlib import Path
 
@@ -18,12 +19,16 @@ def work(orders: Orders) -> None:
     import numpy  # noqa: F401  # as a real child does: its threads must hold nothing
 
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-    log = Path(os.environ["PLACEHOLDER_LOG"]) / f"{os.getpid()}.jsonl"
+    folder = Path(os.environ["PLACEHOLDER_LOG"])
+    log = folder / f"{os.getpid()}.jsonl"
     steps = 0
+    if (folder / "refuses").exists():
+        orders.send("refused", problem="no such list")
+        return
     with log.open("w") as file:
         while True:
-            waits = not steps and (Path(os.environ["PLACEHOLDER_LOG"]) / "slow start").exists()
-            if not waits and not (Path(os.environ["PLACEHOLDER_LOG"]) / "stuck").exists():
+            waits = not steps and (folder / "slow start").exists()
+            if not waits and not (folder / "stuck").exists():
                 steps += 1
                 orders.send("ready" if steps == 1 else "progress", steps=steps)
             select.select([orders], [], [], TICK_SECONDS)
@@ -32,6 +37,8 @@ def work(orders: Orders) -> None:
                 for descriptor in descriptors:
                     os.close(descriptor)
                 if order is None or order["kind"] == "stop":
+                    if order is not None and (folder / "dies at stop").exists():
+                        os.kill(os.getpid(), signal.SIGKILL)
                     return
                 file.write(json.dumps(order) + "\n")
                 file.flush()

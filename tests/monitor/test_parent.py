@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitor.control import ask
+from monitor.errors import CUT_OFF
 
 NET_RAW_ALONE = 1 << 13
 
@@ -231,6 +232,24 @@ def test_a_stop_ends_workers_then_analysis(supervised: Supervised) -> None:
     supervised.hear("STOPPING=1")
     assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
     assert not supervised.control.exists()
+
+
+def test_who_dies_while_it_is_to_finish_was_cut_off(supervised: Supervised) -> None:
+    (supervised.log / "dies at stop").touch()
+    code, errors = supervised.end()
+    assert code == CUT_OFF
+    assert "analysis 停止时意外结束 ended before it was done (signal SIGKILL)" in errors
+
+
+def test_why_a_later_life_cannot_begin_is_told(supervised: Supervised) -> None:
+    refuses = supervised.log / "refuses"
+    refuses.touch()
+    os.kill(supervised.children()["analysis"], signal.SIGKILL)
+    eventually(lambda: supervised.facts()["children"][0]["restarts"] >= 2)  # type: ignore[index]
+    refuses.unlink()
+    code, errors = supervised.end()
+    assert code == 0
+    assert "analysis 无法开始 cannot begin: no such list" in errors
 
 
 def test_children_end_when_the_parent_is_killed(supervised: Supervised) -> None:
