@@ -15,13 +15,13 @@ _CALM_NS = 60_000_000_000
 class Gaps:
     """Opens gaps, closes them, and makes their findings. Times are the event clock's, nanoseconds.
 
-    counts, seconds: closed gaps by reason.
+    counts, seconds: closed gaps by reason. origin: whose findings they become from now on.
     """
 
     def __init__(self, origin: Origin, workers: int) -> None:
         self.counts = dict.fromkeys(GAP_REASONS, 0)
         self.seconds = dict.fromkeys(GAP_REASONS, 0.0)
-        self._origin = origin
+        self.origin = origin
         self._workers = workers
         self._lost: dict[int | None, tuple[str, int]] = {}
         self._totals: dict[str, int] = {}
@@ -52,7 +52,7 @@ class Gaps:
                 self._losing[reason] = (since, clock_ns)
             self._totals[reason] = total
         lasting = [
-            sensor_degraded(Gap(reason, since, last, None, self._workers), self._origin)
+            sensor_degraded(Gap(reason, since, last, None, self._workers), self.origin)
             for reason, (since, last) in self._losing.items()
             if last - since >= _CALM_NS and reason not in self._told
         ]
@@ -93,4 +93,4 @@ class Gaps:
         gap = Gap(reason, start_ns, max(end_ns, start_ns), worker, self._workers)
         self.counts[reason] += 1
         self.seconds[reason] += gap.seconds
-        return sensor_degraded(gap, self._origin)
+        return sensor_degraded(gap, self.origin)

@@ -52,13 +52,14 @@ class Rooms:
         self.config, settings, detectors = prepared
         detectors.restore(self.stages.detectors.state())
         detectors.recall(self.stages.detectors.learned())
-        totals, waiting = self.results.state(), self.results.waiting_findings()
-        self.results.flush()  # a history belongs to one configuration
-        self.results.close()
         self.stages.detectors = detectors
-        self.results = _results(self.config, settings, self.stages)
-        self.results.restore(totals)
-        self.results.add_findings(waiting)
+        self.gaps.origin = _origin(settings)
+        earlier = self.results
+        earlier.flush()  # a history belongs to one configuration
+        results = _results(self.config, settings, self.stages)
+        results.follow(earlier)
+        self.results = results  # only now: a scrape may come at any time, and sees no counter fall
+        earlier.close()
 
     @property
     def clock_ns(self) -> int:

@@ -75,6 +75,7 @@ class LiveResults:
                 kind: History(places.history, kind, places.keep_days, places.max_bytes)
                 for kind in ("flows", "windows")
             }
+        self._deleted_before = 0
         self._clock = clock
 
     def keep_flows(self, flows: FlowRows) -> None:
@@ -100,10 +101,6 @@ class LiveResults:
         self._waiting += findings
         self.refused["findings"] += max(len(self._waiting) - _MOST_WAITING_FINDINGS, 0)
         self._waiting = self._waiting[:_MOST_WAITING_FINDINGS]
-
-    def waiting_findings(self) -> list[Finding]:
-        """Findings that the disk has refused so far."""
-        return list(self._waiting)
 
     def write_findings(self) -> list[dict[str, Any]]:
         """Write what waits; the findings, as they were written, that stood nowhere before."""
@@ -145,7 +142,7 @@ class LiveResults:
     @property
     def deleted_files(self) -> int:
         """Hours of history that were deleted."""
-        return sum(history.deleted_files for history in self._histories.values())
+        return self._deleted_before + sum(history.deleted_files for history in self._histories.values())
 
     def state(self) -> Parts:
         """Totals, for a checkpoint."""
@@ -155,6 +152,14 @@ class LiveResults:
         """Take totals back."""
         self.tally.restore(within("tally", parts))
         self.exposition.scores = parts["scores"].tolist()
+
+    def follow(self, earlier: LiveResults) -> None:
+        """Go on where the results under an earlier configuration end, with all that they counted."""
+        self.restore(earlier.state())
+        self.exposition.follow(earlier.exposition)
+        self.refused = dict(earlier.refused)
+        self._deleted_before = earlier.deleted_files
+        self._waiting = list(earlier._waiting)
 
     def close(self) -> None:
         """Let go of the findings' file."""

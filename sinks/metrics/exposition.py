@@ -43,6 +43,11 @@ class Exposition(Collector):
                 known = self._values.setdefault(metric.name, {})
                 self._values[metric.name] = dict.fromkeys(product(*values), 0.0) | known
 
+    def follow(self, earlier: Exposition) -> None:
+        """Stand where an earlier exposition stands, as far as the services are the same."""
+        for name, known in self._values.items():
+            known.update({key: value for key, value in earlier._values[name].items() if key in known})
+
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set one series; counters are handed up as totals. Raises KeyError outside the closed sets."""
         series = self._values[f"campuswatch_{name}"]
