@@ -15,8 +15,11 @@ _SECOND_NS = 1_000_000_000
 def kept_answers(answers: AnswerMap, now_ns: int) -> NDArray[np.void]:
     """EVENT[n] for the answers and ECH offers that are still alive at `now_ns`, the oldest first.
 
-    Applied in this order to an empty map they make one that answers as this one does. Of a key with
-    answers for several names only the last name comes back. String ids are those of the map's table.
+    Applied in this order to an empty map they make one that tells a client what this one tells of its
+    own answers and of ECH, with two things less. That an address had several names is forgotten: the
+    last one comes back. And what one client's answer says to others comes back with that client's
+    answers alone: of an address whose answers were all evicted from there nothing is told any more.
+    String ids are those of the map's table.
     """
     grace_ns = int(answers.header[GRACE_NS])
     parts = []

@@ -23,10 +23,11 @@ from wire.names.kept_answers import kept_answers
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND_NS
 SETTINGS = AnswerSettings(max_own=256, max_shared=256, max_ech=64)
-#: Few of each, so that answers meet: client, address, name, seconds ago, time to live.
+#: Few of each, so that answers meet: client, address, name, seconds ago, time to live, end of the chain.
 ANSWERS = st.lists(
     st.tuples(
-        st.integers(1, 3), st.integers(1, 4), st.integers(0, 3), st.integers(0, 900), st.integers(0, 600)
+        st.integers(1, 3), st.integers(1, 4), st.integers(0, 3), st.integers(0, 900), st.integers(0, 600),
+        st.integers(-1, 9),
     ),
     max_size=20,
 )
@@ -37,9 +38,9 @@ def test_a_map_that_was_kept_answers_alike(
     answers: list[tuple[int, ...]], offers: list[tuple[int, ...]]
 ) -> None:
     before = answer_map(SETTINGS)
-    for client, address, name, ago, ttl in sorted(answers, key=lambda each: -each[3]):
-        remember(before, 0, client, 0, address, name, name, NOW_NS - ago * SECOND_NS, ttl)
-    for client, _, name, ago, ttl in sorted(offers, key=lambda each: -each[3]):
+    for client, address, name, ago, ttl, end in sorted(answers, key=lambda each: -each[3]):
+        remember(before, 0, client, 0, address, name, end, NOW_NS - ago * SECOND_NS, ttl)
+    for client, _, name, ago, ttl, _ in sorted(offers, key=lambda each: -each[3]):
         remember_ech(before, 0, client, name, ago % 2, NOW_NS - ago * SECOND_NS, ttl)
     after = answer_map(SETTINGS)
     for event in kept_answers(before, NOW_NS):
