@@ -6,6 +6,7 @@ shipped catalogue alone and with a made list of a million names beside it.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.settings import CatalogueSettings, ListSettings
+from tests.bench.measure import resident_kib
 
 _CATALOGUE = Path(__file__).parents[2] / "configs" / "catalogue"
 _NAMES = [b"a.b.umeng.com", b"www.unknown.example.org", b"syh.zybang.com", b"x.y.z.w.qq.com"] * 5_000
@@ -40,8 +42,7 @@ def main() -> None:
 
 
 def _megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+    return resident_kib(os.getpid())[0] * 1024 / 1e6
 
 
 if __name__ == "__main__":

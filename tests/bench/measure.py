@@ -127,7 +127,7 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _resident_kib(process: int) -> tuple[int, int]:
+def resident_kib(process: int) -> tuple[int, int]:
     """(resident, of it anonymous) KiB of one process now; (0, 0) when it is gone."""
     try:
         fields = Path(f"/proc/{process}/statm").read_text().split()
@@ -148,7 +148,7 @@ class _Memory(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.02):
-            sizes = [_resident_kib(process) for process in _tree(self._process)]
+            sizes = [resident_kib(process) for process in _tree(self._process)]
             self.peak_kib = max(self.peak_kib, sum(size for size, _ in sizes))
             self.anonymous_kib = max(self.anonymous_kib, sum(size for _, size in sizes))
 
