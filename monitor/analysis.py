@@ -30,6 +30,8 @@ _REFRESH_SECONDS = 1.0
 _LEARNED_SECONDS = 300.0
 #: Who lost its parent ends by itself, and by force if it cannot.
 _ORPHAN_SECONDS = 8
+#: What parts of a state raise that they cannot read.
+_OF_ANOTHER_VERSION = (KeyError, ValueError, TypeError, IndexError)
 
 
 def work(orders: Orders) -> None:
@@ -269,16 +271,25 @@ class Analysis:
         try:
             about: dict[str, Any] = json_of(parts["about_state"])
             self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
+        except _OF_ANOTHER_VERSION as error:
+            tell(f"状态来自其他版本，重新开始 the state is of another version; it starts anew ({error!r})")
+            self._begin_anew()
+            return
+        try:
             if learned is not None:
                 self._rooms.stages.detectors.recall(learned)
-        except (KeyError, ValueError, TypeError, IndexError) as error:
-            tell(f"状态来自其他版本，重新开始 the state is of another version; it starts anew ({error!r})")
-            self._rooms = Rooms(self._rooms.config, self._rooms.workers)
-            return
+        except _OF_ANOTHER_VERSION as error:
+            tell(f"所学来自其他版本，重新学习 the model is of another version; it learns anew ({error!r})")
+            self._begin_anew()  # without the half that was recalled
+            self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
         if not about["clean"]:
             same = about["daemon"] == self._daemon and not first_life
             again = "analysis_renewed" if about.get("renews") else "analysis_lost"
             self._rooms.gaps.lost(again if same else "daemon_lost", about["clock_ns"])
+
+    def _begin_anew(self) -> None:
+        self._rooms.results.close()
+        self._rooms = Rooms(self._rooms.config, self._rooms.workers)
 
     def _serve(self) -> Endpoint:
         """Metrics and health, for Prometheus and for who supervises."""
