@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -212,9 +213,10 @@ class Analysis:
         self._health.look(time.monotonic(), snapshot(rooms, self._parent, len(self._links)))
         rooms.results.exposition.set("tcp_one_way_ratio", self._health.one_way_ratio)
 
-    def _announce(self) -> None:
-        """Write findings, then tell of them."""
-        for told in self._rooms.results.write_findings():
+    def _announce(self, at_the_end: bool = False) -> None:
+        """Write findings, then tell of them. at_the_end: also to a disk that has just refused."""
+        now = math.inf if at_the_end else time.monotonic()
+        for told in self._rooms.results.write_findings(now):
             tell(finding_line(told))
 
     def _drain(self) -> None:
@@ -228,7 +230,7 @@ class Analysis:
         rooms = self._rooms
         rooms.stages.so_far(rooms.results)
         rooms.results.add_findings(rooms.gaps.so_far(rooms.clock_ns))
-        self._announce()
+        self._announce(at_the_end=True)
         self._put_away()
 
     def _put_away(self) -> None:

@@ -31,6 +31,8 @@ from wire.names.strings import StringTable
 _MOST_WAITING_ROWS = 1 << 16
 #: Findings that wait for a disk that refuses.
 _MOST_WAITING_FINDINGS = 10_000
+#: How long a disk that refused findings is not asked again: a try costs the packets' time.
+_REFUSED_SECONDS = 1.0
 _NO_WINDOWS = np.zeros(0, WINDOW)
 
 
@@ -65,6 +67,7 @@ class LiveResults:
         self._pseudonyms = pseudonyms
         self._log = FindingLog(places.findings, pseudonyms)
         self._waiting: list[Finding] = []
+        self._next_try = 0.0
         self._columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
         self._flows: list[FlowRows] = []
         self._flow_rows = 0
@@ -102,25 +105,25 @@ class LiveResults:
         self.refused["findings"] += max(len(self._waiting) - _MOST_WAITING_FINDINGS, 0)
         self._waiting = self._waiting[:_MOST_WAITING_FINDINGS]
 
-    def write_findings(self) -> list[dict[str, Any]]:
-        """Write what waits; the findings, as they were written, that stood nowhere before."""
-        written = []
-        while self._waiting:
-            finding = self._waiting[0]
-            fresh, before = not self._log.knows(finding.id), self._log.patterns_of(finding.id)
-            try:
-                told = self._log.write(finding)
-            except OSError:
-                self.refused["findings"] += 1
-                break
-            self._waiting.pop(0)
-            if told is not None:
-                if fresh:
-                    self.tally.add_findings([finding])
-                else:  # it is brought up to date
-                    self.tally.add_patterns(set(finding.patterns) - before)
-                written.append(told)
-        return written
+    def write_findings(self, now: float) -> list[dict[str, Any]]:
+        """Write what waits; the findings, as they were written, that stood nowhere before.
+
+        now: monotonic seconds. After a refusal the disk is left in peace for a while.
+        """
+        if not self._waiting or now < self._next_try:
+            return []
+        try:
+            written = self._log.write(self._waiting)
+        except OSError:
+            self.refused["findings"] += 1
+            self._next_try = now + _REFUSED_SECONDS
+            return []
+        self._waiting = []
+        for each in written:
+            if each.fresh:
+                self.tally.rules[each.told["rule"]] += 1
+            self.tally.add_patterns(each.patterns)
+        return [each.told for each in written]
 
     def flush(self) -> None:
         """Write the history that waits; what the disk refuses is lost and counted.

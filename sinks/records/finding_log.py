@@ -1,10 +1,12 @@
-"""findings.jsonl of the daemon: a line is on the disk before anything else is done, and stands once."""
+"""findings.jsonl of the daemon: a line is on the disk before it is told of, and stands once."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,21 @@ _TAIL_BYTES = 16 << 20
 _MOST_REMEMBERED = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A line that was added.
+
+    told: the object it holds. fresh: the first line of its finding; others bring it up to date.
+    patterns: those that no earlier line of the finding shows.
+    """
+
+    told: dict[str, Any]
+    fresh: bool
+    patterns: frozenset[str]
+
+
 class FindingLog:
-    """Appends findings, one write and one sync a line.
+    """Appends findings, one write and one sync for all that come together.
 
     A finding that goes on comes again with a later end, under the same id: that line brings it up to
     date. The same id with the same end is written once, also across restarts. A line that a crash
@@ -32,33 +47,37 @@ class FindingLog:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._recall()
 
-    def write(self, finding: Finding) -> dict[str, Any] | None:
-        """Add a line; the object it holds, or None where it stands there already."""
-        told = finding_object(finding, self._pseudonyms)
-        key = (told["id"], told["end"])
-        if key in self._written:
-            return None
-        line = json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
-        whole = line.encode()
-        start = os.fstat(self._descriptor).st_size
-        if os.write(self._descriptor, whole) != len(whole):
-            os.ftruncate(self._descriptor, start)
-            raise OSError(28, "No space left for a finding")
-        os.fsync(self._descriptor)
-        self._remember(key, told["patterns"])
-        return told
-
-    def knows(self, finding_id: str) -> bool:
-        """Whether a line of this finding stands there."""
-        return finding_id in self._known
-
-    def patterns_of(self, finding_id: str) -> frozenset[str]:
-        """The patterns that the lines of this finding show."""
-        return self._known.get(finding_id, frozenset())
+    def write(self, findings: Iterable[Finding]) -> list[Written]:
+        """Add a line for each that stands there not yet, all or none; they are on the disk afterwards."""
+        lines: dict[tuple[str, str], dict[str, Any]] = {}
+        for finding in findings:
+            told = finding_object(finding, self._pseudonyms)
+            key = (told["id"], told["end"])
+            if key not in self._written:
+                lines.setdefault(key, told)
+        self._append("".join(map(_line, lines.values())).encode())
+        written = []
+        for key, told in lines.items():
+            fresh, before = key[0] not in self._known, self._known.get(key[0], frozenset())
+            written.append(Written(told, fresh, frozenset(told["patterns"]) - before))
+            self._remember(key, told["patterns"])
+        return written
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)
+
+    def _append(self, text: bytes) -> None:
+        if not text:
+            return
+        start = os.fstat(self._descriptor).st_size
+        try:
+            if os.write(self._descriptor, text) != len(text):
+                raise OSError(errno.ENOSPC, "No space left for a finding")
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, start)  # else it would stand there twice after the next try
+            raise
 
     def _recall(self) -> None:
         """Learn what the file ends with; cut a line without an end."""
@@ -82,3 +101,7 @@ class FindingLog:
         for remembered in (self._written, self._known):
             if len(remembered) > _MOST_REMEMBERED:
                 del remembered[next(iter(remembered))]  # type: ignore[arg-type]
+
+
+def _line(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"

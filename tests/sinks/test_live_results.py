@@ -11,6 +11,7 @@ import pytest
 from detectors.networks import Networks
 from sinks import live_results
 from sinks.live_results import LiveResults, Places
+from sinks.records import finding_log
 from sinks.records.history import hour_of
 from sinks.records.pseudonyms import Pseudonyms
 from tests.sinks.rows import START_NS, flow_rows, strings
@@ -60,10 +61,30 @@ def test_counters_of_identifiers_outlive_a_restart(tmp_path: Path) -> None:
 def test_a_pattern_that_joins_a_finding_later_is_counted(tmp_path: Path) -> None:
     results = _results(tmp_path, Clock())
     results.add_findings([FINDING])
-    results.write_findings()
+    results.write_findings(now=0.0)
     again = _results(tmp_path, Clock())  # also when the finding was first told before a restart
     again.restore(results.state())
     again.add_findings([replace(FINDING, end_ns=120_000_000_000, patterns=("flood", "dga"))])
-    again.write_findings()
+    again.write_findings(now=0.0)
     assert again.tally.rules[FINDING.rule] == 1
     assert (again.tally.patterns["flood"], again.tally.patterns["dga"]) == (1, 1)
+
+
+def test_a_disk_that_refuses_is_left_in_peace_for_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = _results(tmp_path, Clock())
+    results.add_findings([FINDING])
+    with monkeypatch.context() as failing:
+        failing.setattr(finding_log.os, "fsync", _refuse)
+        for i in range(10):
+            assert results.write_findings(now=100.0 + i / 10) == []
+    assert results.refused["findings"] == 1
+    assert results.write_findings(now=100.95) == []
+    assert [told["id"] for told in results.write_findings(now=101.0)] == [FINDING.id]
+    assert results.tally.rules[FINDING.rule] == 1
+    results.close()
+
+
+def _refuse(_: int) -> None:
+    raise OSError(28, "No space left on device")
