@@ -12,6 +12,7 @@ from pathlib import Path
 
 from monitor.errors import tell
 from monitor.orders import Order, Orders
+from sinks.metrics.overload_steps import OVERLOAD_STEPS
 
 #: Who had worked comes back soon whatever happens; who ends before it works may well do so again.
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS, _LONGEST_WAIT_AFTER_WORK_SECONDS = 0.05, 10.0, 0.5
@@ -20,9 +21,6 @@ _RECOVERED_SECONDS = 60.0
 #: A working child takes a step every second at least; who takes none for so long is stuck.
 STALL_SECONDS = 20.0
 _ROOT = Path(__file__).resolve().parent.parent
-
-
-OVERLOAD_STEPS = ("evidence", "names", "packets")
 
 
 def no_overload() -> Order:

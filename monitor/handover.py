@@ -220,8 +220,3 @@ def _receive_all(sock: socket.socket, pieces: Sequence[memoryview]) -> bool:
             at += got
             begun = True
     return True
-
-
-def counters_of(step: Step) -> dict[str, int]:
-    """The counters of a step by name."""
-    return dict(zip(STEP_COUNTERS, step.counters.tolist(), strict=True))

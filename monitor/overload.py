@@ -1,6 +1,6 @@
 """What is given up when packets come faster than they are worked on, in a written order.
 
-    level 1   evidence   packets behind findings are not kept
+    level 1   evidence   nothing yet: reserved for packets behind findings, which are not kept so far
     level 2   names      the first bytes of flows that open now are not read
     level 3   packets    frames are passed over and counted
 
@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sinks.metrics.overload_steps import OVERLOAD_STEPS
 from wire.flows.records import REF_OPEN
 
-STEPS = ("evidence", "names", "packets")
 EVIDENCE, NAMES, PACKETS = 1, 2, 3
 #: A level is entered when the ring is this full, and left when it has been LOW for CALM_SECONDS.
 ENTER = (0.35, 0.55, 0.80)
@@ -32,14 +32,14 @@ class Overload:
 
     def __init__(self) -> None:
         self.level = 0
-        self.entered = dict.fromkeys(STEPS, 0)
+        self.entered = dict.fromkeys(OVERLOAD_STEPS, 0)
         self._calm_since: float | None = None
 
     def look(self, filling: float, now: float) -> int:
         """The level from now on. filling: share of the ring that waits; now: monotonic seconds."""
         wanted = sum(filling >= edge for edge in ENTER)
         if wanted > self.level:
-            for step in STEPS[self.level : wanted]:
+            for step in OVERLOAD_STEPS[self.level : wanted]:
                 self.entered[step] += 1
             self.level, self._calm_since = wanted, None
         elif self.level and filling <= LOW:

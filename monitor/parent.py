@@ -17,7 +17,7 @@ from collections.abc import Callable
 from itertools import chain
 
 from monitor import places, reload
-from monitor.children import OVERLOAD_STEPS, Child, ended_how
+from monitor.children import Child, ended_how
 from monitor.config import Config
 from monitor.config_file import ConfigError
 from monitor.control import ControlSocket, Question
@@ -26,6 +26,7 @@ from monitor.notify import Notifier
 from monitor.orders import Order
 from monitor.reload import Reload
 from monitor.taps import Tap, interfaces_of
+from sinks.metrics.overload_steps import OVERLOAD_STEPS
 
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 1.0

@@ -9,6 +9,7 @@ from detectors.findings_text import PATTERNS
 from detectors.rules.book import RULE_NAMES
 from detectors.rules.sensor_degraded import GAP_REASONS
 from detectors.window_features import PHASES
+from sinks.metrics.overload_steps import OVERLOAD_STEPS
 from wire.capture.pcapng_blocks import SKIPPED
 from wire.flows.one_way import TCP_SEEN
 from wire.flows.packet import REJECT_REASONS
@@ -34,8 +35,6 @@ NAME_EVENTS = (
     "strings_refused",
 )
 RULES = RULE_NAMES
-#: What the live daemon gives up when it cannot keep up, in this order.
-OVERLOAD_STEPS = ("evidence", "names", "packets")
 #: Why frames that a worker got were not decoded.
 SHED_PACKETS = ("overload", "lost_in_crash", "unreadable")
 ROLES = ("analysis", "worker")
@@ -162,7 +161,11 @@ METRICS: tuple[Metric, ...] = (
         "rule",
     ),
     _metric(COUNTER, "finding_patterns_total", "Findings that show a pattern, by pattern.", "pattern"),
-    _metric(GAUGE, "overload_level", "How many kinds of work are given up now: evidence, names, packets."),
+    _metric(
+        GAUGE,
+        "overload_level",
+        "What is given up now: 1 nothing yet (evidence, reserved), 2 names, 3 packets.",
+    ),
     _metric(COUNTER, "overload_total", "Times that a kind of work was given up.", ("step", OVERLOAD_STEPS)),
     _metric(COUNTER, "names_shed_flows_total", "Flows whose names were not read because of overload."),
     _metric(COUNTER, "process_restarts_total", "Processes that ended unasked.", ("role", ROLES)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.overload import CALM_SECONDS, ENTER, LOW, STEPS, NamesGivenUp, Overload
+from monitor.overload import CALM_SECONDS, ENTER, LOW, NamesGivenUp, Overload
+from sinks.metrics.overload_steps import OVERLOAD_STEPS
 from wire.flows.records import PAYLOAD_REF, REF_OPEN, REF_PAYLOAD
 
 
@@ -12,7 +13,7 @@ def test_work_is_given_up_in_the_written_order_and_taken_up_again() -> None:
     overload = Overload()
     levels = [overload.look(filling, now=0.0) for filling in (0.0, *ENTER)]
     assert levels == [0, 1, 2, 3]
-    assert STEPS == ("evidence", "names", "packets")
+    assert OVERLOAD_STEPS == ("evidence", "names", "packets")
     assert overload.entered == {"evidence": 1, "names": 1, "packets": 1}
     calm = [overload.look(0.0, now=1.0 + CALM_SECONDS * i) for i in range(5)]
     assert calm == [3, 2, 1, 0, 0]
