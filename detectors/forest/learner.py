@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forest.calibration import Calibration
+from detectors.forest.found import Found
 from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import Model
 from detectors.forest.promotion import Verdict, compare
@@ -20,6 +21,8 @@ from detectors.window_features import MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
 _HOUR_NS = 3600 * _SECOND_NS
+#: So long after an attempt for which there was too little another one is made.
+_RETRY_NS = _HOUR_NS
 _RECENT_NS = 72 * _HOUR_NS
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
@@ -56,7 +59,8 @@ class Learner:
     refused: int = 0  # challengers that did not hold
     verdict: Verdict | None = None  # on the last challenger
     _kept: list[NDArray[np.void]] = field(default_factory=list)
-    _found: list[tuple[tuple[int, int], int, int]] = field(default_factory=list)
+    _found: Found = field(default_factory=Found)
+    _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
     _first_ns: int | None = None
     _halvings: int = 0
 
@@ -76,13 +80,13 @@ class Learner:
             if self.trainings == 0
             else self.trained_ns + schedule.retrain_seconds * _SECOND_NS
         )
-        if now_ns >= due_ns:
+        if now_ns >= max(due_ns, self._tried_ns + _RETRY_NS):
             self._learn(now_ns)
         return windows
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What a host did from start to end was found: no model learns from it."""
-        self._found.append((host, start_ns, end_ns))
+        self._found.add(host, start_ns, end_ns)
 
     def finish(self) -> NDArray[np.void]:
         """None wait."""
@@ -90,8 +94,12 @@ class Learner:
 
     def state(self) -> Parts:
         """The sample, what was found, and the model by what it was made from."""
-        plain = [self.trained_ns, self.trainings, self._first_ns, self._halvings, self._found]
-        parts: Parts = {"plain": of_json(plain), "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)])}
+        plain = [self.trained_ns, self.trainings, self._first_ns, self._halvings, self._found.spans()]
+        parts: Parts = {
+            "plain": of_json(plain),
+            "tried": np.array([self._tried_ns], np.int64),
+            "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)]),
+        }
         if self.model is not None:
             parts["training"] = self.model.forest.training
             parts["calibration"] = self.model.calibration.scores
@@ -102,7 +110,8 @@ class Learner:
     def restore(self, parts: Parts) -> None:
         """Take a state back; the forest is fitted anew to what it was made from."""
         self.trained_ns, self.trainings, self._first_ns, self._halvings, found = json_of(parts["plain"])
-        self._found = [((hi, lo), start, end) for (hi, lo), start, end in found]
+        self._found = Found(((hi, lo), start, end) for (hi, lo), start, end in found)
+        self._tried_ns = int(parts["tried"][0])
         self._kept = [parts["sample"]]
         if "training" in parts:
             trees, max_samples, seed = parts["forest"].tolist()
@@ -124,12 +133,13 @@ class Learner:
         )
 
     def _learn(self, now_ns: int) -> None:
+        self._tried_ns = now_ns  # if it fails, too: what is too little now is so in a minute
         oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
         windows = np.concatenate(self._kept)
         windows = windows[windows["window_start_ns"] >= oldest_ns]
         self._kept = [windows]
-        self._found = [each for each in self._found if each[2] >= oldest_ns]
-        clean = _cap_hosts(windows[~self._was_found(windows)], self.schedule.host_share)
+        self._found.forget(oldest_ns)
+        clean = _cap_hosts(windows[~self._found.hold(windows)], self.schedule.host_share)
         if len(clean) < self.schedule.least_windows:
             return
         calibrates = (clean["window_start_ns"] // _HOUR_NS) % 3 == 2
@@ -145,14 +155,6 @@ class Learner:
             self.model = challenger
         else:
             self.refused += 1
-
-    def _was_found(self, windows: NDArray[np.void]) -> NDArray[np.bool_]:
-        found = np.zeros(len(windows), np.bool_)
-        for (hi, lo), start_ns, end_ns in self._found:
-            minute = windows["window_start_ns"]
-            during = (minute >= start_ns) & (minute <= end_ns)
-            found |= during & (windows["host_hi"] == hi) & (windows["host_lo"] == lo)
-        return found
 
 
 def _scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from detectors.forest.isolation import ForestSettings
@@ -51,6 +52,18 @@ def test_too_few_windows_make_no_model() -> None:
     learner = Learner(FOREST, Schedule(collect_seconds=60, least_windows=10_000))
     for at in range(10):
         assert set(learner.take(hour(at))["phase"].tolist()) == {COLLECT}
+
+
+def test_an_attempt_that_fails_is_not_made_again_at_every_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+    learn = Learner._learn
+    monkeypatch.setattr(Learner, "_learn", lambda self, now: (attempts.append(now), learn(self, now)))
+    learner = Learner(FOREST, Schedule(collect_seconds=60, least_windows=10_000))
+    for at in range(3):
+        windows = hour(at)
+        for minute in range(60):
+            learner.take(windows[10 * minute : 10 * minute + 10])
+    assert [now // MINUTE_NS for now in attempts] == [1, 61, 121]
 
 
 def test_strange_windows_get_small_p_values() -> None:
