@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,9 +27,6 @@ DNS_ROW = np.dtype(
         ("server_port", "u2"),
     ]
 )
-
-#: A byte that host names do not have, as names are written: \DDD or an escaped character.
-_ESCAPED = re.compile(rb"\\(?:[0-9]{3}|.)", re.DOTALL)
 
 
 class LongNames:
@@ -66,8 +61,7 @@ class LongNames:
         rows["base"] = self._names.of(rows["name"])[1]
         return rows
 
-    def _carried_and_base(self, text: bytes) -> tuple[int, int]:
-        name = _ESCAPED.sub(b"?", text)
+    def _carried_and_base(self, name: bytes) -> tuple[int, int]:
         base = registered_domain(name)
         # Reverse look-ups of IPv6 addresses are long by nature.
         carried = 0 if base.endswith(b".arpa") else max(len(name) - len(base) - 1, 0)

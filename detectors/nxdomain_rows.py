@@ -80,10 +80,11 @@ class MissingNames:
     def again(self, rows: NDArray[np.void], parts: Parts) -> NDArray[np.void]:
         """NX_ROWs of a checkpoint with this process's numbers."""
         rows = rows.copy()
-        before = rows["base"].copy()
-        for number, base in json_of(parts["domains"]):
-            now = self._bases.setdefault(bytes.fromhex(base), len(self._bases))
-            rows["base"][before == number] = now
+        domains = sorted(json_of(parts["domains"]))
+        if domains:
+            before = np.array([number for number, _ in domains])
+            now = [self._bases.setdefault(bytes.fromhex(base), len(self._bases)) for _, base in domains]
+            rows["base"] = np.array(now)[np.searchsorted(before, rows["base"])]
         return rows
 
     def _base_and_look(self, name: bytes) -> tuple[int, int]:

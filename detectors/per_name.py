@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,9 @@ _SHARED_SECOND_LEVELS = frozenset(
 )
 _FIRST_NAMES = 1024
 
+#: A byte that host names do not have, as names are written: \DDD or an escaped character.
+_ESCAPED = re.compile(rb"\\(?:[0-9]{3}|.)", re.DOTALL)
+
 
 def registered_domain(name: bytes) -> bytes:
     """The last two labels, or three under a country's shared second level: good enough for grouping."""
@@ -25,7 +29,7 @@ def registered_domain(name: bytes) -> bytes:
 
 
 class PerName:
-    """Two whole numbers a name, as `judge` gives them for its text."""
+    """Two whole numbers a name, as `judge` gives them for its text, a `?` for every escaped byte in it."""
 
     def __init__(self, strings: StringTable, judge: Callable[[bytes], tuple[int, int]]) -> None:
         self._strings = strings
@@ -43,7 +47,7 @@ class PerName:
             self._known = np.concatenate([self._known, np.zeros((more, 2), np.int32)])
             self._judged = np.concatenate([self._judged, np.zeros(more, np.bool_)])
         for name in np.unique(names[~self._judged[names]]).tolist():
-            self._known[name] = self._judge(self._strings[name])
+            self._known[name] = self._judge(_ESCAPED.sub(b"?", self._strings[name]))
             self._judged[name] = True
         return self._known[names, 0], self._known[names, 1]
 

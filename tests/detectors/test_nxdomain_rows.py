@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.dns_counts import NewDns
-from detectors.nxdomain_rows import MissingNames, looks_generated
+from detectors.nxdomain_rows import NX_ROW, MissingNames, looks_generated
 from detectors.rules.patterns.dga import DGA
 from detectors.rules.patterns.pattern import Watch
 from tests.detectors.made_deltas import deltas
@@ -42,6 +42,24 @@ def test_joined_words_fire_when_there_are_many() -> None:
     names = [f"{first}{second}.net" for first in WORDS for second in WORDS]
     assert fires(names)
     assert not fires(names[:40])
+
+
+def test_an_escaped_dot_does_not_end_a_label() -> None:
+    assert fires([rf"{name[:-4]}\.campus.com" for name in drawn(100, 12, 6)])
+
+
+def test_domains_keep_their_meaning_over_a_restart() -> None:
+    rows = np.zeros(5, NX_ROW)
+    rows["base"] = [2, 0, 1, 2, 0]
+    before, after = (MissingNames(StringTable(64, 4096)) for _ in range(2))
+    for names, domains in ((before, ("a.com", "b.com", "c.com")), (after, ("c.com", "z.com"))):
+        names._bases.update({each.encode(): at for at, each in enumerate(domains)})
+    again = after.again(rows, before.state(rows))
+    by_number = {number: base for base, number in after._bases.items()}
+    assert [by_number[base] for base in again["base"].tolist()] == [
+        b"c.com", b"a.com", b"b.com", b"c.com", b"a.com",
+    ]  # fmt: skip
+    assert after.again(rows[:0], before.state(rows[:0])).size == 0
 
 
 @pytest.mark.parametrize(
