@@ -41,6 +41,9 @@ Embeddings = Callable[[], Sequence[Embedding]]
 #: Statuses that ban an app.
 BANS = frozenset(("blacklist", "negative-list", "withdrawn"))
 
+#: What is told once: a rule, its subject, and the minute in which the day ends.
+_Ban = tuple[str, str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -83,7 +86,7 @@ class Policy:
         self._listed = np.zeros(0, np.bool_)  # services that some list bans, and -1
         self._fresh = False  # such a service was used since it was last looked at
         self._looked = np.iinfo(np.int64).min  # the minute of that look
-        self._told: dict[str, int] = {}  # by finding's id the end of the day it was told in, a minute
+        self._told: dict[_Ban, tuple[str, int]] = {}  # id and start of what was told at once
         #: What a page tells of the days that are over; bounded.
         self.app_days: list[AppDay] = []
         self._choose()
@@ -145,7 +148,7 @@ class Policy:
             "services": of_json(self._known.catalogue.ids),
             "judged_before": np.array([self._judged_before]),
             "silent": of_json(self._known.silent),
-            "told": of_json(self._told),
+            "told_bans": of_json([(*ban, *first) for ban, first in self._told.items()]),
             **{key: part for name, book in self._books() for key, part in under(name, book.state()).items()},
         }
 
@@ -155,7 +158,8 @@ class Policy:
         places = np.array([now.get(service, -1) for service in json_of(parts["services"])], np.int32)
         self._judged_before = int(parts["judged_before"][0])
         self._known.silent = json_of(parts["silent"])
-        self._told = json_of(parts["told"])
+        told = json_of(parts["told_bans"])
+        self._told = {(rule, subject, end): (id, start_ns) for rule, subject, end, id, start_ns in told}
         for name, book in self._books():
             book.restore(within(name, parts), places)
 
@@ -202,8 +206,9 @@ class Policy:
             of_day = rows[(rows["minute"] >= first) & (rows["minute"] < end)]
             case = DayCase(self._day(day, of_day), quiet)
             for finding in (each for rule in PROMPT_RULES for each in rule.judge(case)):
-                if finding.id not in self._told:
-                    self._told[finding.id] = end
+                ban = (finding.rule, finding.subject.value, end)
+                if ban not in self._told:
+                    self._told[ban] = (finding.id, finding.start_ns)
                     found.append(finding)
         return found
 
@@ -217,9 +222,12 @@ class Policy:
                 found.findings.extend(self._close_window(window, all_clients))
             elif day_end is not None and day_end <= before:
                 for finding in self._close_day(day_end, all_clients, embeddings):
-                    told = self._told.pop(finding.id, None) is not None
-                    (found.updates if told else found.findings).append(finding)
-                self._told = {id: end for id, end in self._told.items() if end > day_end}
+                    first = self._told.get((finding.rule, finding.subject.value, day_end))
+                    if first is None:
+                        found.findings.append(finding)
+                    else:  # a row that came late may have moved its start
+                        found.updates.append(replace(finding, id=first[0], start_ns=first[1]))
+                self._told = {ban: first for ban, first in self._told.items() if ban[2] > day_end}
             else:
                 return found
 

@@ -288,6 +288,19 @@ def test_weak_transport_of_a_day(more: dict[str, Any], weak: dict[str, int] | No
     assert [each.evidence["weak"] for each in found] == ([weak] if weak else [])
 
 
+def test_an_earlier_row_that_comes_late_does_not_tell_a_ban_twice() -> None:
+    made, known = policy([*LISTS, on_list(APP, "blacklist", "yes")])
+    deltas, service = use(known.catalogue.ids.index(APP), range(30))
+    made.take(deltas[5:10], service[5:10])
+    (first,) = made.advance(EVENING + 10 * MINUTE, False).findings
+    made.take(deltas[:5], service[:5])
+    assert said(made.advance(EVENING + 11 * MINUTE, False)) == []
+    over = made.finish(False)
+    (update,) = over.updates
+    assert (update.id, update.start_ns) == (first.id, first.start_ns)
+    assert first.rule not in {finding.rule for finding in over.findings}
+
+
 def test_what_is_over_is_closed_once_a_minute() -> None:
     made, known = policy()
     clock = EVENING + 1_440 * MINUTE
