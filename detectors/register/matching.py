@@ -52,11 +52,9 @@ class Matcher:
         for service in catalogue.services:
             for whole in (service.name_zh, service.name_en, service.id):
                 self._names.setdefault(plain_name(whole), set()).add(service.id)
-            told = [*getattr(service, "aliases", ()), service.name_zh, service.name_en]
-            for name in (each for text in told for each in names_within(text)):
-                self._aliases.setdefault(name, set()).add(service.id)
-            for filing in getattr(service, "filings", ()):
-                self._filings.setdefault(filing.lower(), set()).add(service.id)
+            for text in (service.name_zh, service.name_en):
+                for name in names_within(text):
+                    self._aliases.setdefault(name, set()).add(service.id)
 
     def learn(self, lists: Iterable[RegisterList]) -> None:
         """Learn the filing numbers of entries that their name or host matches."""

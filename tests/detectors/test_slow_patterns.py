@@ -148,6 +148,11 @@ def test_a_beacon_every_ten_minutes_with_jitter_fires(seed: int) -> None:
     assert beacons(600 * np.arange(1, 49) + 600 * jitter) > 0
 
 
+@pytest.mark.parametrize(("minutes", "fires"), [(19, True), (25, False)])
+def test_periods_over_twenty_minutes_are_not_seen(minutes: int, fires: bool) -> None:
+    assert (beacons(60.0 * minutes * np.arange(40)) > 0) == fires
+
+
 def test_what_many_hosts_call_regularly_is_no_beacon() -> None:
     assert beacons(600.0 * np.arange(48), hosts=3) == 0
 

@@ -4,6 +4,7 @@ Formula, over six hours: at least 16 TCP connections opened to one peer's port t
 open, over at least two hours; median gap a minute or more; median deviation of the gaps at most 25%
 of it, and nine tenths of the gaps within a third to three times the median. Uniform jitter of 50%
 either way deviates by 25%. Programs poll regularly, too: what many hosts call is left out.
+Only hours with three to sixty opens count (hour_rows.rare_opens): periods over twenty minutes are not seen.
 """
 
 from __future__ import annotations
