@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from detectors.catalogue.catalogue import Catalogue
-from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import SIGHTING
 from tests.detectors.embedding.campuses import campus, empty, learned, shipped_catalogue, truth
 
@@ -29,7 +28,6 @@ def test_sixty_clients_and_five_days_suffice(catalogue: Catalogue) -> None:
         true, found, accepted = true + len(pairs), found + len(told & pairs), accepted + len(told)
     assert found / accepted >= 0.95, f"precision {found / accepted:.3f}"
     assert found / true >= 0.90, f"recall {found / true:.3f}"
-    assert 1 - found / accepted <= EmbeddingSettings().false_discovery_rate
 
 
 def test_nothing_rides_along_where_nothing_does(catalogue: Catalogue) -> None:
