@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from detectors.parts import json_of
+from monitor.state import StateFiles
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
 from tests.monitor.test_parent import NET_RAW_ALONE, effective
 
@@ -157,10 +159,14 @@ def test_kills_and_stops_of_the_whole_keep_what_was_written(root: Path, tmp_path
 
 
 def _check_history(daemon: LiveDaemon) -> None:
-    """Flows of all lives lie in the history, with names and without internal addresses."""
+    """Flows of all lives lie in the history, each row that was counted once, without internal addresses."""
+    state = StateFiles(daemon.folder / "state").load()
+    assert state is not None
+    counted = json_of(state["rooms/results/tally/plain"])["rows"]
     history = daemon.folder / "state" / "history"
     files = [*history.glob("flows-*.part"), *history.glob("flows-*.parquet")]
     rows = [row for path in files for row in pq.read_table(path).to_pylist()]
+    assert len(rows) == counted > 0
     assert {row["name"] for row in rows} - {None}
     text = json.dumps(rows, default=str)
     assert '"10.' not in text
