@@ -20,7 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:  # before anything is imported that takes time
         sys.stdout.write(f"campuswatch {__version__}\n")
         return 0
-    from monitor.verbs import dispatch
+    from monitor.verbs.verbs import dispatch
 
     try:
         code = dispatch(list(arguments))

@@ -45,7 +45,7 @@ def _code_of(error: Exception) -> int | None:
     from detectors.catalogue.schema import CatalogueError
     from detectors.forest.model_file import ModelFileError
     from detectors.register.errors import RegisterError
-    from monitor.config_file import ConfigError
+    from monitor.config.config_file import ConfigError
     from monitor.simulate.hosts import ScenarioError
     from sinks.records.folder import OutputError
     from sinks.records.pseudonyms import PrivacyKeyError

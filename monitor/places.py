@@ -8,7 +8,7 @@ import secrets
 import time
 from pathlib import Path
 
-from monitor.config import State
+from monitor.config.config import State
 from monitor.errors import USAGE, CommandEnd
 
 #: The usual places, where neither the configuration nor systemd says otherwise.

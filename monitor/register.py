@@ -19,8 +19,8 @@ from detectors.register.names import names_within, plain_name
 from detectors.register.standing import Register, State, changes
 from detectors.register.statuses import STATUS_WORDS, VALUE_WORDS
 from detectors.register.store import Store
-from monitor import config_file
-from monitor.config import Config
+from monitor.config import config_file
+from monitor.config.config import Config
 from monitor.errors import USAGE, WHOLE, CommandEnd, tell
 from monitor.places import state_directory
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor import config_file, places
-from monitor.config import Config
+from monitor import places
+from monitor.config import config_file
+from monitor.config.config import Config
+from monitor.daemon.taps import ring_mib
 from monitor.doctor.ages import lists, model
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from monitor.doctor.clock import clock, offset_ns
@@ -23,9 +25,8 @@ from monitor.doctor.mirror import mirror
 from monitor.doctor.privileges import privileges
 from monitor.doctor.ring_memory import ring_memory
 from monitor.errors import CUT_OFF, WHOLE
-from monitor.models import ModelStore, models_folder
-from monitor.stages import registers_of
-from monitor.taps import ring_mib
+from monitor.models.store import ModelStore, models_folder
+from monitor.pipeline.stages import registers_of
 
 _SIGNS = {GOOD: "✓ 好 good", WARN: "! 注意 warn", BAD: "✗ 差 bad", UNKNOWN: "? 不明 unknown"}
 _STYLES = {GOOD: "green", WARN: "yellow", BAD: "red", UNKNOWN: "dim"}

@@ -12,15 +12,15 @@ from typing import Any
 
 import typer
 
-from monitor import config_file
+from monitor.config import config_file
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell, user_errors
 from monitor.evaluate import figures
 from monitor.evaluate.outcome import positive_hours, read_findings, read_windows
 from monitor.evaluate.pictures import PicturesUnavailable, draw
 from monitor.evaluate.truth import Incident, TruthError, load_incidents
-from monitor.live import steps
-from monitor.progress import progress_of
-from monitor.session import Session
+from monitor.replay.live import steps
+from monitor.replay.progress import progress_of
+from monitor.replay.session import Session
 from wire.capture.files import open_captures
 
 _STEP_NS = 15_000_000_000

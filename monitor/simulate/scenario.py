@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from monitor.config.time_zone import TimeZone
 from monitor.simulate.incident_kinds import Incident
-from monitor.time_zone import TimeZone
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _Service = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]

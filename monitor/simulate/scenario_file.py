@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from monitor.config_tree import Location, Tree, dotted, read_tree
+from monitor.config.tree import Location, Tree, dotted, read_tree
 from monitor.simulate.hosts import ScenarioError
 from monitor.simulate.scenario import Scenario
 

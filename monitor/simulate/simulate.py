@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
-from monitor import config_file
+from monitor.config import config_file
 from monitor.errors import WHOLE
 from monitor.simulate.calls import calls
 from monitor.simulate.frames import FILE_HEADER, frames

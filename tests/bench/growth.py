@@ -100,8 +100,8 @@ def _anonymous_kib() -> int:
 
 def probe(capture: Path) -> dict[str, float]:
     """One replay in this process: memory when the last packet is read, and the highest."""
-    from monitor import config_file
-    from monitor.session import Session
+    from monitor.config import config_file
+    from monitor.replay.session import Session
     from wire.capture.files import open_captures
     from wire.capture.frames import FrameBlock
 

@@ -25,8 +25,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from detectors.judge import Detectors
-from monitor import config_file, pipeline
-from monitor.session import Session
+from monitor.config import config_file
+from monitor.pipeline import pipeline
+from monitor.replay.session import Session
 from sinks.results import Results
 from tests.bench.measure import read_through, truth
 from wire.capture.files import CaptureReader, open_captures

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import dpkt
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.control import ask
+from monitor.daemon.control import ask
 from monitor.errors import CommandEnd
 from tests.wire.capture.namespaces import ip, own_namespace, pair, sender
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.control import ask
+from monitor.daemon.control import ask
 from monitor.errors import CommandEnd
 from tests.end_to_end.live_daemon import TAP, LiveDaemon, eventually, live_daemon
 from tests.wire.capture.namespaces import ip

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from detectors.parts import json_of
-from monitor.state import StateFiles
+from monitor.daemon.state import StateFiles
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
-from tests.monitor.test_parent import NET_RAW_ALONE, effective
+from tests.monitor.daemon.test_parent import NET_RAW_ALONE, effective
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor import kernel_folder
+from monitor.kernels import kernel_folder
 from tests.end_to_end.live_daemon import eventually
 from tests.systemd.units import command, values
 from tests.wire.capture.namespaces import ip, own_namespace, pair, sender

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor import __version__
-from monitor.config_file import load
+from monitor.config.config_file import load
 from tests.systemd.conftest import run
 from tests.systemd.units import SERVICES
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import Config
+from monitor.config.config import Config
 from monitor.doctor.ages import lists, model
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from monitor.doctor.clock import clock, offset_ns
@@ -43,7 +43,7 @@ def test_privileges_as_root_and_without() -> None:
         pytest.skip("needs root")
     assert is_sound(privileges()).verdict == GOOD
     code = (
-        "from monitor.privileges import keep_only; keep_only()\n"
+        "from monitor.daemon.privileges import keep_only; keep_only()\n"
         "from monitor.doctor.privileges import privileges; print(privileges().verdict)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,11 +17,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from detectors.campus_networks import DEFAULT_NETWORKS
-from monitor.answer_schemas import schemas
 from monitor.doctor.check import BAD, GOOD, UNKNOWN, WARN, Check
 from monitor.doctor.link import address
 from monitor.doctor.listening import listen
 from monitor.doctor.mirror import mirror
+from monitor.health.answer_schemas import schemas
 from tests.monitor.doctor.test_machine import is_sound
 from tests.wire.capture.namespaces import own_namespace, pair, promiscuity, sender
 from tests.wire.flows.frames import ACK, FIN, PSH, SYN, tcp, udp

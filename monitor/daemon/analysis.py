@@ -1,0 +1,314 @@
+"""The analysis of the daemon: the workers' steps to windows, findings, metrics and history."""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import signal
+import time
+from typing import Any
+
+import numpy as np
+
+from detectors.parts import Parts, json_of, of_json, under, within
+from monitor import places
+from monitor.config.config import Config
+from monitor.daemon.links import Link, Links
+from monitor.daemon.live_metrics import finding_line, set_live, snapshot
+from monitor.daemon.orders import Order, Orders
+from monitor.daemon.renewal import Renewal
+from monitor.daemon.rooms import RING_COUNTERS, Prepared, Rooms
+from monitor.daemon.state import StateFiles
+from monitor.daemon.worker import first_order
+from monitor.errors import USAGE, CommandEnd, tell, user_errors
+from monitor.health.endpoint import Endpoint
+from monitor.health.health import Health, HealthWatch
+
+_WAIT_SECONDS = 0.2
+_REFRESH_SECONDS = 1.0
+#: What the forest learns from is large and changes slowly; a crash costs it this much of a sample.
+_LEARNED_SECONDS = 300.0
+#: Who lost its parent ends by itself, and by force if it cannot.
+_ORPHAN_SECONDS = 8
+#: What parts of a state raise that they cannot read.
+_OF_ANOTHER_VERSION = (KeyError, ValueError, TypeError, IndexError)
+
+
+def work(orders: Orders) -> None:
+    """The whole life of an analysis. Ends when told, or when the parent is gone."""
+    start = first_order(orders)
+    if start is None:
+        return
+    try:
+        with user_errors():
+            analysis = Analysis(orders, start)
+    except CommandEnd as end:
+        orders.send("refused", problem=end.message)
+        return
+    analysis.run()
+
+
+class Analysis:
+    """Takes steps until it is told to stop. `start`: the order with configuration and workers."""
+
+    def __init__(self, orders: Orders, start: Order) -> None:
+        self._orders = orders
+        self._daemon = str(start["daemon"])
+        config = Config.model_validate_json(start["config"])
+        self._rooms = Rooms(config, int(start["workers"]))
+        self._prepared: Prepared | None = None
+        self._files = StateFiles(places.state_directory(config.state))
+        self._learned = StateFiles(places.state_directory(config.state), "learned")
+        self._resume(first_life=int(start["life"]) == 1)
+        self._health = HealthWatch(time.monotonic())
+        self._endpoint = self._serve()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(orders, selectors.EVENT_READ)
+        self._links = Links(self._selector)
+        self._parent: Order = {}
+        self._steps = 0
+        self._stop = False
+        self._orphan = False
+        self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
+        self._renews = False
+        self._refreshed = self._saved = self._kept = time.monotonic()
+
+    def run(self) -> None:
+        """Until told to stop; then what the workers still sent is taken, and all is written."""
+        set_live(self._rooms, self._parent)
+        self._orders.send("ready", steps=0)
+        while not self._stop:
+            for key, _ in self._selector.select(_WAIT_SECONDS):
+                if isinstance(key.fileobj, Link):
+                    self._take_from(key.fileobj)
+                else:
+                    self._obey()
+            self._look()
+        if self._renews:
+            self._put_away()
+            self._orders.send("renews", steps=self._steps)
+            return
+        self._drain()
+        self._orders.send("done", steps=self._steps)
+
+    # Steps of the workers
+
+    def _take_from(self, link: Link) -> None:
+        """Take the next step of a worker."""
+        if self._links.of(link.worker) is not link:
+            return
+        step = link.receive()
+        if step is None:
+            self._lose(link)
+            return
+        rooms = self._rooms
+        if not link.seen and step.clock_ns > 0:
+            link.seen = True
+            rooms.results.add_findings(rooms.gaps.seeing(step.clock_ns, link.worker))
+        rooms.packets.set(link.source, step.counters)
+        link.last = step.last
+        rooms.stages.take(step, rooms.results)
+        self._announce()
+
+    def _lose(self, link: Link) -> None:
+        """A worker is gone, or another way to it has come."""
+        self._links.end(link)
+        self._rooms.stages.leave(link.worker, self._rooms.results)
+        if link.seen and not link.last:
+            self._rooms.gaps.lost("worker_lost", self._rooms.clock_ns, link.worker)
+
+    def _begin(self, order: Order, descriptor: int) -> None:
+        """A new life of a worker. What its earlier one sent is taken first."""
+        worker = int(order["worker"])
+        while (earlier := self._links.of(worker)) is not None:
+            if earlier.waits():
+                self._take_from(earlier)
+            else:
+                self._lose(earlier)
+        of_worker = f"{self._daemon} {worker} "
+        link = self._links.begin(worker, f"{of_worker}{order['life']}", descriptor)
+        self._rooms.stages.enter(worker)
+        self._rooms.packets.end(
+            lambda each: (
+                each != link.source and (each.startswith(of_worker) or not each.startswith(self._daemon))
+            )
+        )
+
+    # Orders of the parent
+
+    def _obey(self) -> None:
+        while (heard := self._orders.receive()) is not None:
+            order, descriptors = heard
+            if order is None:
+                signal.alarm(_ORPHAN_SECONDS)
+                self._stop = self._orphan = True
+                return
+            kind = order["kind"]
+            if kind == "link":
+                self._begin(order, descriptors[0])
+            elif kind == "parent":
+                self._hear(order)
+            elif kind == "prepare":
+                self._prepare(order)
+            elif kind == "commit" and self._prepared is not None:
+                self._rooms.commit(self._prepared)
+                self._prepared = None
+            elif kind == "discard":
+                self._prepared = None
+            elif kind == "stop":
+                self._stop = True
+
+    def _hear(self, order: Order) -> None:
+        """What only the parent knows."""
+        self._parent = order
+        rings = [[ring[name] for name in RING_COUNTERS] for own in order["rings"] for ring in own]
+        counts = np.array(rings, np.int64).reshape(-1, len(RING_COUNTERS)).sum(axis=0)
+        self._rooms.rings.set(self._daemon, counts)
+        self._rooms.rings.end(lambda each: each != self._daemon)
+        links = self._links.all()
+        if len(links) == self._rooms.workers and all(link.seen for link in links):
+            self._rooms.find_losses()
+
+    def _prepare(self, order: Order) -> None:
+        try:
+            with user_errors():
+                self._prepared = self._rooms.prepare(Config.model_validate_json(order["config"]))
+        except CommandEnd as end:
+            self._orders.send("prepared", problem=end.message)
+        else:
+            self._orders.send("prepared", problem=None)
+
+    # What is due
+
+    def _look(self) -> None:
+        self._steps += 1
+        now = time.monotonic()
+        if now - self._refreshed >= _REFRESH_SECONDS:
+            self._refreshed = now
+            self._refresh()
+            self._orders.send("progress", steps=self._steps)
+            if self._renewal.due(now):
+                self._stop = self._renews = True
+        due = now - self._saved >= self._rooms.config.state.checkpoint_seconds
+        if due and self._rooms.clock_ns > 0:  # before the first step there is nothing to keep
+            self._saved = now
+            self._rooms.results.flush()
+            self._save(clean=False)
+        if now - self._kept >= _LEARNED_SECONDS:
+            self._kept = now
+            self._write(self._learned, self._rooms.stages.detectors.learned())
+
+    def _refresh(self) -> None:
+        """Losses as findings, and the metrics."""
+        rooms = self._rooms
+        losses = {
+            "kernel_drops": rooms.rings.sums()["kernel_drops"],
+            "overload": rooms.packets.sums()["capture_shed"],
+            "one_way": self._health.one_way_connections,
+        }
+        rooms.results.add_findings(rooms.gaps.losses(losses, rooms.clock_ns))
+        self._announce()
+        set_live(rooms, self._parent)
+        self._health.look(time.monotonic(), snapshot(rooms, self._parent, len(self._links)))
+        rooms.results.exposition.set("tcp_one_way_ratio", self._health.one_way_ratio)
+
+    def _announce(self, at_the_end: bool = False) -> None:
+        """Write findings, then tell of them. at_the_end: also to a disk that has just refused."""
+        now = math.inf if at_the_end else time.monotonic()
+        for told in self._rooms.results.write_findings(now):
+            tell(finding_line(told))
+
+    def _drain(self) -> None:
+        """The end: what still lies in the links, what is over, what goes on, and a last state."""
+        while len(self._links) and not all(link.last for link in self._links.all()):
+            waiting = [link for link in self._links.all() if link.waits()]
+            if not waiting:
+                break
+            for link in waiting:
+                self._take_from(link)
+        rooms = self._rooms
+        rooms.stages.so_far(rooms.results)
+        rooms.results.add_findings(rooms.gaps.so_far(rooms.clock_ns))
+        self._announce(at_the_end=True)
+        self._put_away()
+
+    def _put_away(self) -> None:
+        """Write history and state, for the next life."""
+        rooms = self._rooms
+        rooms.results.flush()
+        self._write(self._learned, rooms.stages.detectors.learned())
+        self._save(clean=not self._orphan and not self._renews)
+        rooms.results.close()
+
+    # State
+
+    def _save(self, clean: bool) -> None:
+        """Write a checkpoint. clean: the daemon stops as it should, which leaves no gap to tell of."""
+        rooms = self._rooms
+        about = {
+            "clock_ns": rooms.clock_ns, "clean": clean, "daemon": self._daemon, "renews": self._renews,
+        }  # fmt: skip
+        if self._write(self._files, {"about_state": of_json(about), **under("rooms", rooms.state())}):
+            rooms.checkpoints += 1
+            rooms.checkpoint_ns = rooms.clock_ns
+
+    def _write(self, files: StateFiles, parts: Parts) -> bool:
+        """Write a state; False, counted and told, where the disk refuses."""
+        try:
+            files.save(parts)
+        except OSError as error:
+            self._rooms.results.refused["state"] += 1
+            tell(f"状态未能写入 the state could not be written: {error.strerror or error}")
+            return False
+        return True
+
+    def _resume(self, first_life: bool) -> None:
+        """Go on where the last checkpoint was, and note what was not seen since."""
+        parts, learned = self._files.load(), self._learned.load()
+        for problem in (*self._files.problems, *self._learned.problems):
+            tell(f"状态文件不可用 a state file cannot be used: {problem}")
+        if parts is None:
+            return
+        try:
+            about: dict[str, Any] = json_of(parts["about_state"])
+            self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
+        except _OF_ANOTHER_VERSION as error:
+            tell(f"状态来自其他版本，重新开始 the state is of another version; it starts anew ({error!r})")
+            self._begin_anew()
+            return
+        try:
+            if learned is not None:
+                self._rooms.stages.detectors.recall(learned)
+        except _OF_ANOTHER_VERSION as error:
+            tell(f"所学来自其他版本，重新学习 the model is of another version; it learns anew ({error!r})")
+            self._begin_anew()  # without the half that was recalled
+            self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
+        if not about["clean"]:
+            same = about["daemon"] == self._daemon and not first_life
+            again = "analysis_renewed" if about.get("renews") else "analysis_lost"
+            self._rooms.gaps.lost(again if same else "daemon_lost", about["clock_ns"])
+
+    def _begin_anew(self) -> None:
+        self._rooms.results.close()
+        self._rooms = Rooms(self._rooms.config, self._rooms.workers)
+
+    def _serve(self) -> Endpoint:
+        """Metrics and health, for Prometheus and for who supervises."""
+        metrics = self._rooms.config.metrics
+
+        def exposition() -> bytes:
+            return self._rooms.results.exposition.text()
+
+        def health() -> Health:
+            return self._health.health(time.monotonic())
+
+        try:
+            endpoint = Endpoint(metrics.address, metrics.port, exposition, health)
+        except OSError as error:
+            where = f"{metrics.address}:{metrics.port}"
+            raise CommandEnd(USAGE, f"metrics cannot be served on {where}: {error.strerror}") from error
+        place = places.runtime_directory(self._rooms.config.state) / places.METRICS_PORT
+        place.write_text(f"{endpoint.port}\n", encoding="ascii")
+        os.chmod(place, 0o600)
+        return endpoint

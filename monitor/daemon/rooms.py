@@ -1,0 +1,131 @@
+"""What analysis is made of under one configuration, and how it passes to another, or to a next life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from detectors.findings import Origin
+from detectors.judge import Detectors
+from detectors.kept_names import ids_again, strings_of
+from detectors.parts import Parts, under, within
+from monitor import __version__, places
+from monitor.config.config import Config
+from monitor.daemon.gaps import Gaps
+from monitor.daemon.totals import Totals
+from monitor.models.store import ModelStore, models_folder
+from monitor.pipeline.handover import STEP_COUNTERS
+from monitor.pipeline.merge import PATIENCE_NS
+from monitor.pipeline.pipeline import AnalysisStages
+from monitor.pipeline.stages import StageSettings, settings_from
+from sinks.live_results import LiveResults, Places
+
+Prepared = tuple[Config, StageSettings, Detectors]
+RING_COUNTERS = ("received", "kernel_drops", "freezes", "shown")
+
+
+class Rooms:
+    """Stages, results and accounts. Raises what the parts raise for a configuration they cannot use."""
+
+    def __init__(self, config: Config, workers: int) -> None:
+        settings = live_settings(config)
+        self.config = config
+        self.workers = workers
+        self.checkpoints = 0
+        self.checkpoint_ns = 0
+        self.lost = 0  # frames that a process took with it when it died
+        self._seen = (0, 0)
+        self.stages = AnalysisStages(settings, workers, PATIENCE_NS)
+        self.results = _results(config, settings, self.stages)
+        self.gaps = Gaps(_origin(settings), workers)
+        self.packets = Totals(STEP_COUNTERS)
+        self.rings = Totals(RING_COUNTERS)
+
+    def prepare(self, config: Config) -> Prepared:
+        """All that can fail of a change to another configuration."""
+        settings = live_settings(config)
+        return config, settings, Detectors(settings.detectors, self.stages.strings)
+
+    def commit(self, prepared: Prepared) -> None:
+        """Go on under the other configuration, with all that was counted and seen."""
+        self.config, settings, detectors = prepared
+        detectors.restore(self.stages.detectors.state())
+        detectors.recall(self.stages.detectors.learned())
+        self.stages.detectors = detectors
+        self.gaps.origin = _origin(settings)
+        earlier = self.results
+        earlier.flush()  # a history belongs to one configuration
+        results = _results(self.config, settings, self.stages)
+        results.follow(earlier)
+        self.results = results  # only now: a scrape may come at any time, and sees no counter fall
+        earlier.close()
+
+    @property
+    def clock_ns(self) -> int:
+        """The event clock."""
+        return self.stages.clock_ns
+
+    def find_losses(self) -> None:
+        """Once a second while all workers work: what rings gave against what workers told of.
+
+        Where neither has moved since the last call nothing is on its way, and a difference is what
+        was lost with a process.
+        """
+        rings, counts = self.rings.sums(), self.packets.sums()
+        given = rings["received"] - rings["kernel_drops"]
+        taken = counts["packets"] + counts["capture_shed"] + counts["capture_unreadable"]
+        if self._seen == (given, taken):
+            self.lost = max(given - taken, self.lost)
+        self._seen = (given, taken)
+
+    def state(self) -> Parts:
+        """Everything that a next life needs."""
+        answers = self.stages.join.answers_kept(self.clock_ns)
+        named = np.concatenate([answers["name"], answers["chain_end"]])
+        return {
+            "answers": answers,
+            **under("names", strings_of(named, self.stages.strings)),
+            **under("detectors", self.stages.detectors.state()),
+            **under("results", self.results.state()),
+            **under("gaps", self.gaps.state()),
+            **under("packets", self.packets.state()),
+            **under("rings", self.rings.state()),
+        }
+
+    def restore(self, parts: Parts, clock_ns: int) -> None:
+        """Take a state and its event clock back. KeyError, ValueError: it is of another version."""
+        self.stages.clock_ns = clock_ns
+        answers, names = parts["answers"].copy(), within("names", parts)
+        for field in ("name", "chain_end") if len(names["ends"]) else ():  # no answers, no names
+            answers[field] = ids_again(answers[field], names, self.stages.strings)
+        self.stages.join.apply(answers)
+        self.stages.detectors.restore(within("detectors", parts))
+        self.results.restore(within("results", parts))
+        self.gaps.restore(within("gaps", parts))
+        self.packets.restore(within("packets", parts))
+        self.rings.restore(within("rings", parts))
+
+
+def live_settings(config: Config) -> StageSettings:
+    """Settings of a run that never ends: only what lies in the campus's networks is a host."""
+    promoted = ModelStore(models_folder(config.state)).active()
+    settings = settings_from(config, pseudonymise=True, live=True, model_in_use=promoted)
+    return replace(settings, detectors=replace(settings.detectors, clients_may_be_hosts=False))
+
+
+def _results(config: Config, settings: StageSettings, stages: AnalysisStages) -> LiveResults:
+    state = places.state_directory(config.state)
+    history = state / places.HISTORY if config.history.enabled else None
+    most_bytes = int(config.history.max_gib * (1 << 30))
+    where = Places(state / places.FINDINGS, history, config.history.retention_days, most_bytes)
+    assert settings.pseudonyms is not None
+    services = stages.detectors.catalogue.ids
+    return LiveResults(
+        where, stages.strings, services, settings.pseudonyms, __version__, lambda: stages.clock_ns
+    )
+
+
+def _origin(settings: StageSettings) -> Origin:
+    detectors = settings.detectors
+    return Origin(detectors.campus, detectors.sensor, detectors.key)

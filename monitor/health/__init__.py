@@ -1,0 +1,1 @@
+"""How the running sensor is, told to machines and to people."""

@@ -1,0 +1,1 @@
+"""Compiled kernels on disk: made ahead, and found again."""

@@ -1,0 +1,1 @@
+"""Lists from elsewhere: fetched, checked, swapped in, explained."""

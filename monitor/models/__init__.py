@@ -1,0 +1,1 @@
+"""The models of a sensor: trained, kept, promoted, rolled back."""

@@ -1,0 +1,139 @@
+"""`campuswatch model`: train, show, compare, promote, roll back."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import typer
+from numpy.typing import NDArray
+
+from detectors.findings import rfc3339
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Learner, Schedule
+from detectors.forest.model_file import describe, load, save
+from detectors.forest.promotion import compare as verdict_on
+from detectors.window_features import FEATURE_NAMES, WINDOW
+from monitor.config import config_file
+from monitor.config.config import Config
+from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
+from monitor.evaluate.outcome import HOUR_NS, positive_hours
+from monitor.evaluate.truth import TruthError, load_incidents
+from monitor.models.store import ModelStore, models_folder
+from monitor.replay.session import Session
+from sinks.records.folder import WINDOWS
+from wire.capture.files import open_captures
+
+
+def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: Path | None) -> int:
+    """Learn from captures; hours that hold an incident of the truth file are left out."""
+    config = config_file.load(config_path)
+    with tempfile.TemporaryDirectory(prefix="campuswatch-train-") as folder:
+        results = Path(folder) / "results"
+        with open_captures(captures) as reader:
+            session = Session(reader, config, results, pseudonymise=False, learn_live=True)
+            try:
+                session.carry(reader, lambda clock_ns: None)
+                summary = session.publish()
+            finally:
+                session.abandon()
+        windows = read_windows(results / WINDOWS)
+        if truth is not None:
+            windows = windows[~_positive(windows, results, truth)]
+    schedule = Schedule(collect_seconds=0)
+    learner = Learner(ForestSettings(), schedule)
+    learner.take(windows)
+    if learner.trainings == 0:
+        raise CommandEnd(
+            USAGE,
+            f"only {len(windows)} usual windows; a model needs {schedule.least_windows}, over three hours",
+        )
+    if learner.model is None or learner.verdict is None:
+        missed = ", ".join(learner.verdict.missed) if learner.verdict else ""
+        raise CommandEnd(USAGE, f"the model does not hold: it misses planted windows ({missed}); not written")
+    save(learner.model, file)
+    typer.echo(
+        f"{file}: {len(learner.model.forest.training)} + {len(learner.model.calibration.scores)} windows"
+    )
+    for problem in summary["problems"]:
+        tell(problem)
+    return WHOLE if summary["complete"] else CUT_OFF
+
+
+def show(file: Path | None, config_path: Path | None) -> int:
+    """What a model file says of itself; the one in use without a file."""
+    path = file or _store(config_file.load(config_path)).active()
+    if path is None:
+        raise CommandEnd(USAGE, "no model is in use")
+    about = describe(path)
+    for name in ("learned_from_ns", "learned_until_ns"):
+        about[name.removesuffix("_ns")] = rfc3339(int(about.pop(name, 0) or 0))
+    typer.echo(json.dumps({"file": str(path), **about}, ensure_ascii=False, indent=2, sort_keys=True))
+    return WHOLE
+
+
+def compare(challenger: Path, champion: Path | None, windows: Path, config_path: Path | None) -> int:
+    """Whether a challenger may be promoted; exit code 0 if so, else 1."""
+    against = champion or _store(config_file.load(config_path)).active()
+    verdict = verdict_on(load(challenger), None if against is None else load(against), read_windows(windows))
+    typer.echo(
+        json.dumps(
+            {
+                "holds": verdict.holds,
+                "rate": verdict.rate,
+                "champion_rate": verdict.champion_rate,
+                "caught": list(verdict.caught),
+                "missed": list(verdict.missed),
+            },
+            indent=2,
+        )
+    )
+    return WHOLE if verdict.holds else CUT_OFF
+
+
+def promote(file: Path, why: str, config_path: Path | None) -> int:
+    """Take a model into use."""
+    kept = _store(config_file.load(config_path)).promote(file, why)
+    typer.echo(f"启用 in use: {kept}")
+    return WHOLE
+
+
+def rollback(why: str, config_path: Path | None) -> int:
+    """Back to the model before."""
+    kept = _store(config_file.load(config_path)).rollback(why)
+    typer.echo(f"启用 in use: {kept}")
+    return WHOLE
+
+
+def read_windows(path: Path) -> NDArray[np.void]:
+    """WINDOWs of a windows.parquet, without scores. Raises OSError, CommandEnd."""
+    try:
+        table = pq.read_table(path)
+        windows = np.zeros(len(table), WINDOW)
+        windows["window_start_ns"] = table["window_start"].cast("int64").to_numpy()
+        for at, name in enumerate(FEATURE_NAMES):
+            windows["features"][:, at] = table[name].to_numpy()
+    except (ValueError, KeyError) as error:
+        raise CommandEnd(USAGE, f"{path}: not a windows.parquet of this version: {error}") from None
+    hosts, host = np.unique(np.asarray(table["host"].to_pylist(), object).astype(str), return_inverse=True)
+    windows["host_lo"] = host.reshape(-1) if len(hosts) else 0
+    windows["score"] = windows["p_value"] = np.nan
+    return windows
+
+
+def _positive(windows: NDArray[np.void], results: Path, truth: Path) -> NDArray[np.bool_]:
+    try:
+        hours = positive_hours(results, load_incidents(truth))
+    except TruthError as error:
+        raise CommandEnd(USAGE, str(error)) from None
+    table = pq.read_table(results / WINDOWS, columns=["host"])
+    keys = zip(table["host"].to_pylist(), (windows["window_start_ns"] // HOUR_NS).tolist(), strict=True)
+    return np.array([key in hours for key in keys], np.bool_)
+
+
+def _store(config: Config) -> ModelStore:
+    return ModelStore(models_folder(config.state))

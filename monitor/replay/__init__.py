@@ -1,0 +1,1 @@
+"""Captures in, results out: one run over files."""

@@ -1,0 +1,1 @@
+"""The command line: each verb with its options. What it does is imported when it is called."""

@@ -1,0 +1,136 @@
+"""`campuswatch model`: from the shipped day to a model in use, and back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.model import Model
+from detectors.forest.model_file import ModelFileError, save
+from detectors.judge import Detectors
+from detectors.window_features import SCORE, WINDOW
+from monitor.cli import run
+from monitor.config.config_file import load
+from monitor.daemon.rooms import live_settings
+from monitor.models.store import ModelStore
+from wire.names.strings import StringTable
+
+
+@pytest.fixture(scope="module")
+def day_model(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("model") / "day.npz"
+    day, truth = (str(root / "pcaps" / f"campus-day.{kind}") for kind in ("pcap.zst", "truth.json"))
+    assert run(["model", "train", day, "--truth", truth, "--model", str(file)]) == 0
+    return file
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"state:\n  directory: {tmp_path / 'state'}\n", encoding="utf-8")
+    return path
+
+
+def small_model(path: Path, seed: int) -> Path:
+    windows = np.zeros(600, WINDOW)
+    windows["features"] = np.random.default_rng(seed).lognormal(1, 1, windows["features"].shape)
+    save(Model.learn(windows[:300], windows[300:], ForestSettings(trees=5)), path)
+    return path
+
+
+def test_a_trained_model_says_what_it_was_learned_from(day_model: Path, capsys: Any) -> None:
+    assert run(["model", "show", str(day_model)]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["intact"]
+    assert about["learned_from"].startswith("2026-09-01T")
+    assert about["training_rows"] + about["calibration_rows"] > 2_000
+    assert {"scikit-learn", "numpy"} <= about["libraries"].keys()
+
+
+def test_a_replay_scores_every_window_with_it(root: Path, day_model: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"anomaly:\n  model_file: {day_model}\n", encoding="utf-8")
+    capture = root / "pcaps" / "chromium-tls.pcap"
+    assert run(["replay", str(capture), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
+    told = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert told["windows"]["score"] == sum(told["windows"].values()) > 0
+
+
+def test_promote_and_roll_back(tmp_path: Path, config: Path, capsys: Any) -> None:
+    first, second = (small_model(tmp_path / f"{seed}.npz", seed) for seed in (1, 2))
+    assert run(["model", "show", "--config", str(config)]) == 2
+    for file in (first, second):
+        assert run(["model", "promote", str(file), "--why", "term", "--config", str(config)]) == 0
+    store = ModelStore(tmp_path / "state" / "models")
+    in_use = store.active()
+    assert in_use is not None
+    assert in_use.read_bytes() == second.read_bytes()
+    assert run(["model", "rollback", "--config", str(config)]) == 0
+    back = store.active()
+    assert back is not None
+    assert back.read_bytes() == first.read_bytes()
+    assert [(entry["what"], entry["why"]) for entry in store.history()] == [
+        ("promote", "term"), ("promote", "term"), ("rollback", ""),
+    ]  # fmt: skip
+    capsys.readouterr()
+
+
+def test_a_sensor_scores_with_the_model_in_use(tmp_path: Path, config: Path) -> None:
+    assert live_settings(load(config)).detectors.model_file is None
+    kept = ModelStore(tmp_path / "state" / "models").promote(small_model(tmp_path / "m.npz", 1), "")
+    settings = live_settings(load(config)).detectors
+    assert settings.model_file == kept
+    windows = np.zeros(5, WINDOW)
+    assert set(Detectors(settings, StringTable(10, 100))._scorer().take(windows)["phase"]) == {SCORE}
+
+
+def test_a_rollback_goes_further_back_each_time(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    first, second, third = (store.promote(small_model(tmp_path / f"{n}.npz", n), "") for n in (1, 2, 3))
+    assert [store.rollback(""), store.rollback("")] == [second, first]
+    with pytest.raises(ModelFileError, match="no earlier model"):
+        store.rollback("")
+    assert store.promote(tmp_path / "3.npz", "") == third
+    assert store.rollback("") == first
+
+
+def test_the_store_keeps_the_last_five(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    files = [store.promote(small_model(tmp_path / f"{seed}.npz", seed), "") for seed in range(8)]
+    left = {path.name for path in (tmp_path / "models").glob("*.npz")} - {"active.npz"}
+    assert left == {path.name for path in files[-5:]}
+
+
+def test_nothing_to_go_back_to(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.promote(small_model(tmp_path / "m.npz", 1), "")
+    with pytest.raises(ModelFileError, match="no earlier model"):
+        store.rollback("")
+
+
+@pytest.mark.parametrize("what", ["missing", "not a model", "damaged"])
+def test_a_bad_file_is_never_taken_into_use(what: str, tmp_path: Path, config: Path, capsys: Any) -> None:
+    file = tmp_path / "bad.npz"
+    if what == "not a model":
+        file.write_bytes(b"PK\x03\x04 not really")
+    elif what == "damaged":
+        shutil.copy(small_model(tmp_path / "good.npz", 1), file)
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(data)
+    assert run(["model", "promote", str(file), "--config", str(config)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert ModelStore(tmp_path / "state" / "models").active() is None
+
+
+def test_too_few_windows(root: Path, tmp_path: Path, capsys: Any) -> None:
+    capture = root / "pcaps" / "dig.pcap"
+    assert run(["model", "train", str(capture), "--model", str(tmp_path / "m.npz")]) == 2
+    assert "a model needs" in capsys.readouterr().err
+    assert not (tmp_path / "m.npz").exists()
