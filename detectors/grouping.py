@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+_Whole = TypeVar("_Whole", bound=np.integer[Any])
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -46,6 +49,17 @@ def combined(*keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return group.astype(np.int64), first.astype(np.int64)
 
 
+def distinct_values(values: NDArray[_Whole]) -> NDArray[_Whole]:
+    """The distinct whole numbers of an array, in order.
+
+    By a sort: `np.unique` hashes, which took twenty times as long for two million of them.
+    """
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
+
+
 def count(group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
     """Rows per group."""
     return np.bincount(group, minlength=groups).astype(np.float64)
@@ -65,7 +79,7 @@ def distinct(
     if len(group) == 0:
         return np.zeros(groups)
     width = np.int64(values.max()) + 1
-    pairs = np.unique(group * width + values)
+    pairs = distinct_values(group * width + values)
     return np.bincount(pairs // width, minlength=groups).astype(np.float64)
 
 

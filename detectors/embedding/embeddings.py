@@ -41,6 +41,7 @@ from detectors.embedding.statistics import (
     column_of,
     combinations,
 )
+from detectors.grouping import distinct_values
 
 _APPS = (EDUCATION, PLATFORM, GAME)
 _THIRDS = (ADVERTISING, TRACKING, FUNCTIONAL, GAME)
@@ -215,7 +216,7 @@ class Embeddings:
             np.concatenate([still, minute[~beyond]]),
             np.zeros(1, np.int64),
         )
-        self._browsed = np.unique(client[beyond])
+        self._browsed = distinct_values(client[beyond])
         slices = _distinct(
             np.concatenate([active.client, browses["client"]]),
             np.concatenate([active.minute, browses["minute"]]),
@@ -270,7 +271,7 @@ class Embeddings:
         sessions_with += np.bincount(pair, minlength=sessions_with.size).reshape(sessions_with.shape)
         np.minimum(sessions_with, self.statistics.sessions[:, None], out=sessions_with)
         bit = (new["client"] >> np.uint64(16)) % np.uint64(CLIENT_BITS)
-        self.statistics.clients.add(np.unique(pair * CLIENT_BITS + bit.astype(np.int64)))
+        self.statistics.clients.add(distinct_values(pair * CLIENT_BITS + bit.astype(np.int64)))
         final = np.ones(len(both), np.bool_)
         final[:-1] = ~same[1:]
         self._met = self._latest(both[final & (both["last"] >= end - _REMEMBERED_MINUTES)])
@@ -317,7 +318,7 @@ def _find(
     """The place of each client's minute in `slices` (ordered), -1 where it is not there."""
     if len(slices) == 0:
         return np.full(len(client), -1, np.int64)
-    clients = np.unique(slices["client"])
+    clients = distinct_values(slices["client"])
     base = int(slices["minute"].min())
     width = int(slices["minute"].max()) - base + 1
     rank = np.searchsorted(clients, slices["client"])

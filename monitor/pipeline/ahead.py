@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
@@ -45,6 +45,8 @@ def run_ahead(source: Iterable[_Item], depth: int) -> Iterator[_Item]:
                     break
         except BaseException as raised:  # it is raised again by the consumer
             error = raised
+        if isinstance(source, Generator):
+            source.close()
         hand_over(_Over(error))
 
     thread = threading.Thread(target=work, name="flows", daemon=True)

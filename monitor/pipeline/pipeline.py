@@ -298,10 +298,15 @@ def _one(outputs: list[FlowOutput]) -> FlowOutput:
 def steps_of(frames: Iterable[FrameBlock], worker: WorkerStages) -> Iterator[Step]:
     """The steps of a worker in this process.
 
-    The flow table runs ahead on a thread of its own (its kernels release the interpreter's lock);
-    the rest follows block by block, in order.
+    The flow table runs ahead on a thread of its own, and names on another behind it: their kernels
+    release the interpreter's lock. Each follows block by block, in order.
     """
-    for flows in run_ahead((worker.count(block) for block in frames), _AHEAD):
+    counted = run_ahead((worker.count(block) for block in frames), _AHEAD)
+    return run_ahead(_read(counted, worker), _AHEAD)
+
+
+def _read(counted: Iterable[FlowOutput], worker: WorkerStages) -> Iterator[Step]:
+    for flows in counted:
         yield worker.read(flows)
     yield from worker.finish()
 

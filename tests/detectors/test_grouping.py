@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from detectors.grouping import combined
+from detectors.grouping import combined, distinct_values
 
 
 @pytest.mark.parametrize("widths", [(3, 5, 2), (4, 1 << 60, 1 << 61, 7)])
@@ -16,3 +18,8 @@ def test_combinations_are_numbered_in_order(widths: tuple[int, ...]) -> None:
     group, at = combined(*keys)
     assert np.array_equal(group, expected.reshape(-1))
     assert np.array_equal(at, first)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50))
+def test_distinct_values_are_those_of_a_set(values: list[int]) -> None:
+    assert distinct_values(np.array(values, np.int64)).tolist() == sorted(set(values))

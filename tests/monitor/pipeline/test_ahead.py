@@ -44,3 +44,11 @@ def test_closing_early_ends_the_thread() -> None:
     assert next(items) == 0
     items.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_closing_early_ends_every_thread_of_a_chain() -> None:
+    before = threading.active_count()
+    items = run_ahead(run_ahead(iter(int, 1), 2), 2)
+    assert next(items) == 0
+    items.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
