@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.parts import Parts
 from detectors.window_features import MINUTE_NS
+from wire.record_arrays import joined
 
 
 class HostWindows:
@@ -58,7 +59,7 @@ class HostWindows:
         if not due:
             return None
         self._rows -= sum(len(rows) for rows in due)
-        return due[0] if len(due) == 1 else np.concatenate(due)
+        return joined(due)
 
     def finish(self) -> NDArray[np.void] | None:
         """The rows of all minutes that are still open."""
@@ -68,7 +69,7 @@ class HostWindows:
         """The open rows, and what was closed and counted."""
         rows = [chunk.rows for chunk in self._chunks]
         numbers = np.array([self._closed_before_ns, self.late, self.shed], np.int64)
-        return {"numbers": numbers, **({"rows": np.concatenate(rows)} if rows else {})}
+        return {"numbers": numbers, **({"rows": joined(rows)} if rows else {})}
 
     def restore(self, parts: Parts) -> None:
         """Take a state back; into an empty one."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detectors.parts import Parts
 from detectors.use.link_rows import WINDOW_MINUTES
 from detectors.use.use_rows import USE, merged
+from wire.record_arrays import joined
 
 _PENDING_ROWS = 1 << 16
 
@@ -54,7 +55,7 @@ class UseBook:
         if number not in self._merged:
             self._merged.add(number)
             before = len(chunks[0]) + self._pending.pop(number, 0)
-            chunks[:] = [merged(np.concatenate(chunks))]
+            chunks[:] = [merged(joined(chunks))]
             self._rows -= before - len(chunks[0])
         return chunks[0]
 
@@ -73,7 +74,7 @@ class UseBook:
         if not chunks:
             return np.zeros(0, USE)
         self._rows -= sum(len(chunk) for chunk in chunks)
-        return merged(np.concatenate(chunks))
+        return merged(joined(chunks))
 
     def state(self) -> Parts:
         """What a restart needs."""

@@ -7,10 +7,9 @@ import socket
 import threading
 from collections import deque
 
-import numpy as np
-
-from monitor.pipeline.handover import HandoverError, Sender, Step
+from monitor.pipeline.handover import ARRAY_NAMES, HandoverError, Sender, Step
 from wire.names.strings import StringTable
+from wire.record_arrays import owned
 
 #: What may wait; a worker that has more waits itself, and its ring fills.
 MOST_WAITING_BYTES = 64 << 20
@@ -27,7 +26,6 @@ class Outbox:
     def __init__(self, strings: StringTable) -> None:
         self._strings = strings
         self._told = 0
-        self._counters: np.ndarray | None = None
         self._waiting: deque[tuple[Step, int]] = deque()
         self._bytes = 0
         self._link: socket.socket | None = None
@@ -45,6 +43,8 @@ class Outbox:
 
     def put(self, step: Step, wait_seconds: float) -> bool:
         """Queue a step; False when there is no room for it within the wait."""
+        for name in ARRAY_NAMES:
+            setattr(step, name, owned(getattr(step, name)))  # views of what had room for a whole block
         size = step_bytes(step)
         with self._changed:
             room = lambda: not self._waiting or self._bytes + size <= MOST_WAITING_BYTES  # noqa: E731
@@ -125,5 +125,4 @@ class Outbox:
 
 def step_bytes(step: Step) -> int:
     """What a step takes in memory."""
-    arrays = (getattr(step, name) for name in Step.__slots__)
-    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return sum(getattr(step, name).nbytes for name in ARRAY_NAMES)

@@ -56,6 +56,7 @@ _ARRAYS: tuple[tuple[str, np.dtype[Any]], ...] = (
     ("string_bytes", np.dtype("u1")),
     ("counters", np.dtype("i8")),
 )
+ARRAY_NAMES = tuple(name for name, _ in _ARRAYS)
 _NUMBERS = ("worker", "reached", "clock_ns", "active_flows", "last")
 _HEADER = np.dtype([("numbers", "i8", (len(_NUMBERS),)), ("lengths", "i8", (len(_ARRAYS),))])
 #: No array of a step is longer: a block of 65,536 frames yields less, a table that ends less again.

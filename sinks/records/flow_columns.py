@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from sinks.records import columns
 from sinks.records.addresses import address_column, distinct_pairs
 from sinks.records.pseudonyms import Pseudonyms
+from wire import record_arrays
 from wire.flows.records import FIRST_PACKETS, PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES
 from wire.names.facts import ECH_NAMES, NAME_SOURCES
 from wire.names.strings import StringTable
 from wire.names.tls_parameters import ja4
+from wire.record_arrays import as_bytes
 
 #: Ports of mDNS and LLMNR, whose names are people's and devices' own.
 _LOCAL_NAME_PORTS = (5353, 5355)
@@ -64,7 +66,7 @@ class FlowRows:
 
     def owned(self) -> FlowRows:
         """The same rows, holding no more memory than they need."""
-        rows = _bytes(self.rows).copy().view(self.rows.dtype)
+        rows = as_bytes(self.rows).copy().view(self.rows.dtype)
         return replace(self, rows=rows)
 
     def slice(self, start: int, end: int) -> FlowRows:
@@ -87,8 +89,8 @@ class FlowRows:
         np.cumsum(ends - starts, out=offsets[1:])
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], ends - starts)
         return FlowRows(
-            _bytes(self.rows)[indices].view(self.rows.dtype),
-            _bytes(self.facts)[indices].view(self.facts.dtype),
+            as_bytes(self.rows)[indices].view(self.rows.dtype),
+            as_bytes(self.facts)[indices].view(self.facts.dtype),
             self.service[indices],
             self.category[indices],
             offsets,
@@ -98,19 +100,14 @@ class FlowRows:
         )
 
 
-def _bytes(records: NDArray[np.void]) -> NDArray[np.void]:
-    """Records without their fields: NumPy copies bytes at once, fields one by one."""
-    return np.ascontiguousarray(records).view(f"V{records.dtype.itemsize}")
-
-
 def joined(parts: Sequence[FlowRows]) -> FlowRows:
     """Parts one after the other, at least one."""
     shift = np.cumsum([0] + [int(part.query_offsets[-1] - part.query_offsets[0]) for part in parts])
     starts = [part.query_offsets[:-1] - part.query_offsets[0] for part in parts]
     offsets = [start + by for start, by in zip(starts, shift[:-1], strict=True)]
     return FlowRows(
-        np.concatenate([_bytes(part.rows) for part in parts]).view(parts[0].rows.dtype),
-        np.concatenate([_bytes(part.facts) for part in parts]).view(parts[0].facts.dtype),
+        record_arrays.joined([part.rows for part in parts]),
+        record_arrays.joined([part.facts for part in parts]),
         np.concatenate([part.service for part in parts]),
         np.concatenate([part.category for part in parts]),
         np.concatenate([*offsets, shift[-1:]]),

@@ -10,6 +10,8 @@ import pytest
 from monitor.daemon import outbox as outbox_module
 from monitor.daemon.outbox import Outbox
 from monitor.pipeline.handover import Receiver, Step
+from wire.flows.records import DELTA
+from wire.names.facts import FACTS
 from wire.names.strings import StringTable
 
 
@@ -73,3 +75,18 @@ def test_steps_that_nobody_takes_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         assert waiting < 100
     assert waiting >= 2
     assert not outbox.close(0.01), "they were not sent"
+
+
+def test_a_step_that_waits_holds_its_own_bytes_alone() -> None:
+    room = np.zeros(1 << 16, DELTA)  # what a flow table offers for a whole block
+    room["flow"] = np.arange(len(room))
+    step = Step(deltas=room[5:8], delta_facts=np.zeros(3, FACTS), delta_query_offsets=np.zeros(4, np.int64))
+    outbox = Outbox(StringTable(10, 100))
+    assert outbox.put(step, 1)
+    assert not np.shares_memory(step.deltas, room)
+    assert step.deltas["flow"].tolist() == [5, 6, 7]
+    ours, theirs = socket.socketpair()
+    with theirs:
+        outbox.link(ours)
+        assert _receive(theirs, 1)[0].deltas["flow"].tolist() == [5, 6, 7]
+        assert outbox.close(5)

@@ -1,0 +1,28 @@
+"""Arrays of records copied as bytes: NumPy would copy field by field, and compare all their names first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def as_bytes(records: NDArray[Any]) -> NDArray[np.void]:
+    """The same records without their fields, one void item each; no copy where they lie together."""
+    return np.ascontiguousarray(records).view(f"V{records.dtype.itemsize}")
+
+
+def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Records of one dtype one after the other, at least one array: the array itself if it is alone."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([as_bytes(part) for part in parts]).view(parts[0].dtype)
+
+
+def owned(records: NDArray[Any]) -> NDArray[Any]:
+    """The records in memory of their own, so that a few don't keep the large array they are a view of."""
+    if records.base is None:
+        return records
+    return as_bytes(records).copy().view(records.dtype)
