@@ -45,10 +45,12 @@ def eventually(true: Callable[[], Any], seconds: float = 180.0) -> Any:
 class LiveDaemon:
     """`campuswatch run -i` with its files in a folder."""
 
-    def __init__(self, root: Path, folder: Path, workers: int = 1, more: str = "") -> None:
+    def __init__(
+        self, root: Path, folder: Path, workers: int = 1, more: str = "", config: str = CONFIG
+    ) -> None:
         self.root, self.folder, self.workers = root, folder, workers
         self.config = folder / "config.yaml"
-        self.config.write_text(CONFIG.format(folder=folder) + more)
+        self.config.write_text(config.format(folder=folder) + more)
         self.findings = folder / "state" / "findings.jsonl"
         self.control = folder / "run" / "control"
         self.process: subprocess.Popen[bytes] | None = None
@@ -161,12 +163,14 @@ class LiveDaemon:
 
 
 @contextmanager
-def live_daemon(root: Path, folder: Path, workers: int = 1, more: str = "") -> Iterator[LiveDaemon]:
+def live_daemon(
+    root: Path, folder: Path, workers: int = 1, more: str = "", config: str = CONFIG
+) -> Iterator[LiveDaemon]:
     """A running daemon and its link, gone afterwards."""
     with own_namespace():
         ip("link", "set", "lo", "up")
         pair(TAP, FAR_END)
-        daemon = LiveDaemon(root, folder, workers, more)
+        daemon = LiveDaemon(root, folder, workers, more, config)
         daemon.start()
         try:
             yield daemon

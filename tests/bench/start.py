@@ -1,0 +1,151 @@
+"""How soon the daemon captures, works and can be asked after a start; what an idle one costs; a tiny replay.
+
+    python -m tests.bench.start --rounds 5 --idle-seconds 60
+
+Root, and a network namespace of its own; kernels must be compiled (`campuswatch warm`). Configuration as
+shipped but for places and the metrics' port. Seconds count from the start of the command:
+
+- captures: a packet socket with its ring is on the tap; what comes from now on is kept.
+- decodes: a frame that was sent on the tap was counted by a worker and told to analysis.
+- scores: analysis takes steps, and its metrics can be asked.
+
+An idle tap carries nothing. Memory is PSS, summed over parent, worker and analysis; rings are the mapped
+packet sockets. Prints one line of JSON a round, then medians and worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.measure import CAMPUSWATCH, ROOT
+from tests.end_to_end.live_daemon import FAR_END, TAP, LiveDaemon, eventually
+from tests.wire.capture.namespaces import ip, own_namespace, pair, promiscuity, sender
+
+_CONFIG = """
+state: {{directory: {folder}/state, runtime_directory: {folder}/run}}
+metrics: {{port: 0}}
+"""
+_EVERY_SECONDS = 0.02
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_TINY = "dig.pcap"
+
+
+@contextmanager
+def nudged(frame: bytes) -> Iterator[None]:
+    """A frame every fiftieth of a second at the far end."""
+    done = threading.Event()
+
+    def send() -> None:
+        with sender(FAR_END) as sock:
+            while not done.wait(_EVERY_SECONDS):
+                sock.send(frame)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def start(daemon: LiveDaemon) -> dict[str, float]:
+    """Start it under a trickle of frames; seconds until each step."""
+    reached: dict[str, float] = {}
+    with nudged(daemon.frames[0]):
+        began = time.monotonic()
+        watch = threading.Thread(target=lambda: reached.update(captures=_until_captured(began)))
+        watch.start()
+        daemon.start()
+        reached["scores"] = time.monotonic() - began
+        eventually(lambda: daemon.metrics().get("decoded_packets_total", 0) > 0)
+        reached["decodes"] = time.monotonic() - began
+        watch.join()
+    return reached
+
+
+def _until_captured(began: float) -> float:
+    eventually(lambda: promiscuity(TAP) > 0)
+    return time.monotonic() - began
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """MiB of PSS of a process: without the rings, and of the rings."""
+    rest = rings = 0
+    in_ring = False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        word = line.split()
+        if not word[0].endswith(":"):  # the line that a mapping begins with
+            in_ring = word[-1].startswith("socket:")
+        elif word[0] == "Pss:":
+            rings, rest = (rings + int(word[1]), rest) if in_ring else (rings, rest + int(word[1]))
+    return rest / 1024, rings / 1024
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
+def idle(daemon: LiveDaemon, seconds: float) -> dict[str, float]:
+    """What the processes cost while nothing comes."""
+    pids = daemon.pids()
+    before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
+    time.sleep(seconds)
+    told: dict[str, float] = {}
+    for name, pid in pids.items():
+        told[f"cpu_percent {name}"] = 100 * (_cpu_seconds(pid) - before[name]) / seconds
+        told[f"pss_mib {name}"], told[f"ring_mib {name}"] = memory(pid)
+    for what in ("cpu_percent", "pss_mib"):
+        told[what] = sum(value for name, value in told.items() if name.startswith(f"{what} "))
+    return told
+
+
+def tiny_replay(folder: Path) -> float:
+    """Seconds that the replay of a capture of a few packets takes."""
+    began = time.monotonic()
+    command = [*CAMPUSWATCH, "replay", str(ROOT / "pcaps" / _TINY), "--out", str(folder / "out")]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--idle-seconds", type=float, default=60.0, help="0: not measured")
+    given = parser.parse_args()
+    rounds: list[dict[str, float]] = []
+    for number in range(given.rounds):
+        with tempfile.TemporaryDirectory(prefix="campuswatch-start-") as name, own_namespace():
+            ip("link", "set", "lo", "up")
+            pair(TAP, FAR_END)
+            daemon = LiveDaemon(ROOT, Path(name), config=_CONFIG)
+            try:
+                rounds.append(start(daemon))
+                if number == given.rounds - 1 and given.idle_seconds:
+                    print(json.dumps({"idle": idle(daemon, given.idle_seconds)}), flush=True)
+            finally:
+                if daemon.process is not None and daemon.process.poll() is None:
+                    daemon.stop()
+            rounds[-1]["tiny replay"] = tiny_replay(Path(name))
+            print(json.dumps(rounds[-1]), flush=True)
+    for what in rounds[0]:
+        seen = [each[what] for each in rounds]
+        print(json.dumps({"seconds": what, "median": statistics.median(seen), "worst": max(seen)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
