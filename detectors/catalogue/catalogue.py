@@ -18,6 +18,8 @@ from detectors.catalogue.settings import CatalogueSettings, ListSettings
 NO_SERVICE = -1
 #: Entries of these say whose a domain is; what its label `ads` or `log` says of a host is nearer.
 _YIELDING = tuple(map(CATEGORIES.index, ("education", "game", "platform")))
+#: Labels of public suffixes under which schools and academies stand.
+_SCHOOLS = frozenset(("edu", "ac", "gov"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +170,31 @@ class Catalogue:
                 return found
 
     def _by_label(self, name: bytes) -> int:
-        """The entry for the label before the registrable domain, when the name has no other; else -1.
+        """The entry for a label below the registrable domain that says itself what the host is; else -1.
 
-        A domain that imitates a known one is not believed.
+        The first label may, and any other of three letters or more (`dc1.ad.example.com` is a directory).
+        No domain is believed that imitates a known one or shows one below itself, and none of a school,
+        where `stat` is a department.
         """
-        label, _, domain = name.partition(b".")
-        for index in self._index.find(label):
-            text = domain.decode("ascii")
-            if self._entries.flags[index] & FORMS == LABEL and is_registrable(text):
-                return -1 if self._known.imitated_by(text) else index
+        labels = name.split(b".")
+        for at, label in enumerate(labels[:-1]):
+            for index in self._index.find(label):
+                if self._entries.flags[index] & FORMS == LABEL and (at == 0 or len(label) >= 3):
+                    return index if self._believed(name.decode("ascii").split("."), at) else -1
         return -1
+
+    def _believed(self, labels: list[str], at: int) -> bool:
+        """Whether the label at that place lies below a registrable domain that may be believed."""
+        for below in range(1, len(labels) - 1):
+            domain = ".".join(labels[below:])
+            if is_registrable(domain):
+                return (
+                    at < below
+                    and not _SCHOOLS.intersection(labels[below + 1 :])
+                    and not self._known.imitated_by(domain)
+                    and not self._known.shown_in(labels[:below], at)
+                )
+        return False
 
     def _yields(self, best: int, name: bytes) -> bool:
         """Whether what decides otherwise is nothing, or tells whose the whole domain is."""

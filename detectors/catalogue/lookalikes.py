@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from detectors.catalogue.public_suffixes import is_registrable
 
@@ -21,6 +21,13 @@ class KnownDomains:
         self._starts: dict[str, list[str]] = {}
         for brand in self._brands:
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
+
+    def shown_in(self, labels: Sequence[str], but: int) -> bool:
+        """Whether labels below a stranger's domain show one of these, or a brand in another than `but`."""
+        places = range(len(labels) + 1)
+        return any(_read(label) in self._brands for place, label in enumerate(labels) if place != but) or any(
+            ".".join(labels[first:last]) in self._domains for first in places for last in places[first + 2 :]
+        )
 
     def imitated_by(self, domain: str) -> bool:
         """Whether a registrable domain is none of these, but shows a brand of one or differs by a letter."""
@@ -47,7 +54,11 @@ def _domain(name: str) -> str | None:
 
 def _plain(domain: str) -> str:
     """The brand as an eye reads it."""
-    return domain.partition(".")[0].replace("-", "").replace("rn", "m").replace("vv", "w").translate(_LIKE)
+    return _read(domain.partition(".")[0])
+
+
+def _read(label: str) -> str:
+    return label.replace("-", "").replace("rn", "m").replace("vv", "w").translate(_LIKE)
 
 
 def _without_one(text: str) -> list[str]:

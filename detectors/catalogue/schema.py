@@ -45,7 +45,7 @@ class Service:
     """One entry: a service and the names that belong to it.
 
     `suffixes` hold for the name itself and every name below it, `hosts` for that very name.
-    `labels` for whatever name is one of these labels right before a registrable domain.
+    `labels` for whatever name has one of these labels below a registrable domain.
     `lines` gives the line of each suffix, host and label in `file`, in that order.
     Flows without a name belong to the service when their server lies in one of `addresses` and, of
     what else is stated, all holds: server port within `ports`, one of `alpn` offered, `ja4` of the client.

@@ -102,7 +102,7 @@ def test_a_first_party_alias_of_a_tracker_is_classed_by_both(catalogue: Catalogu
     strings = StringTable(10, 1000)
     facts = unnamed(4)
     facts["name"] = [
-        strings.add(b"metrics.zybang.com"), strings.add(b"www.school.example"), strings.add(b"a.umeng.com"),
+        strings.add(b"m1.zybang.com"), strings.add(b"www.school.example"), strings.add(b"a.umeng.com"),
         strings.add(b"www.zybang.com"),
     ]  # fmt: skip
     facts["dns_chain_end"] = [
