@@ -30,14 +30,13 @@ from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import BROWSING, SIGHTING
 from detectors.embedding.statistics import (
     BROWSES,
-    BUCKETS,
     CLIENT_BITS,
     FIRST,
     FIRST_ALONE,
-    HOURS,
     LATER,
     TAIL,
     Statistics,
+    cell_of,
     column_of,
     combinations,
 )
@@ -233,10 +232,10 @@ class Embeddings:
         minute = np.concatenate([of_browses, of_active])
         column = np.concatenate([np.full(len(browses), BROWSES), column_of(active.app, phase)])
         order = np.lexsort((column, minute))
-        bucket = (slices["client"] % np.uint64(BUCKETS)).astype(np.int64)
-        cell = bucket * HOURS + slices["minute"] // 60 % HOURS
         self.statistics.add_minutes(
-            cell, (minute[order], column[order]), (of_riding, riding["third"].astype(np.int64))
+            cell_of(slices["client"], slices["minute"]),
+            (minute[order], column[order]),
+            (of_riding, riding["third"].astype(np.int64)),
         )
         self._meet(active, of_active, riding, of_riding, len(slices), end)
 

@@ -1,7 +1,7 @@
 """The joint fit: what each app adds to how often each third party shows up, all apps at once.
 
 A linear model of "shows up in this minute" on the apps that are active, each by the phase of its
-session, and on browsing; an intercept for each bucket of clients in each hour of the week, so that
+session, and on browsing; an intercept for each slot of clients in each hour of the week, so that
 clients are compared with themselves at the same time of day; a small penalty; errors clustered by
 bucket. All that follows from the Statistics.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from detectors.embedding.statistics import (
     BUCKETS,
+    CELLS,
     FIRST,
     FIRST_ALONE,
-    HOURS,
     LATER,
     MINUTE,
     PHASES,
@@ -145,11 +145,12 @@ class _Sums:
         place = np.searchsorted(self._cells, keys // statistics.thirds)
         shape = (len(self._cells), self._thirds)
         self._hits = csr_array((values, (place, third)), shape, np.float64)
-        bucket = self._cells // HOURS
+        bucket = self._cells // CELLS
         self._cell_starts = np.searchsorted(bucket, np.arange(BUCKETS + 1))
         #: Minutes in which each predictor was 1, by bucket.
-        self.active = np.zeros((BUCKETS, len(self.columns)))
-        np.add.at(self.active, bucket, self._active.toarray())
+        every = np.arange(len(bucket))
+        of_bucket = csr_array((np.ones(len(bucket)), (bucket, every)), (BUCKETS, len(bucket)))
+        self.active = (of_bucket @ self._active).toarray()
         self.seen = np.unique(bucket)
 
     def _read_products(self) -> None:

@@ -4,9 +4,9 @@ The unit is a client's minute in which somebody did something (used an app or br
 predictors are 0 or 1: for each app whether its session is in its first minute, in its second (each
 alone, or with other apps beside it), later, or just over, and whether there is browsing. Its
 responses are 0 or 1: did the third party show up.
-A cell is a bucket in one hour of the week. A least-squares fit within cells with errors clustered by
-bucket needs only X'X and X'Y of every bucket and the sums of X and of Y in every cell, all whole
-numbers: days and workers are added up, in any order.
+A cell is a slot of clients in one hour of the week; a bucket is a number of slots. A least-squares fit
+within cells with errors clustered by bucket needs only X'X and X'Y of every bucket and the sums of X
+and of Y in every cell, all whole numbers: days and workers are added up, in any order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from detectors.embedding.counts import Counts
 
 BUCKETS = 256
+#: Of a bucket, by further bits of the client's hash. Clients of one slot share their intercepts, and a
+#: dormitory's room beside a lone phone would lend its trackers to its apps: slots are many.
+SLOTS = 256
 HOURS = 168
+CELLS = SLOTS * HOURS  # of a bucket
 CLIENT_BITS = 1024
 #: Predictors that are no app's: the minute itself, and browsing.
 MINUTE, BROWSES = 0, 1
@@ -31,6 +35,13 @@ PHASES = 6
 def column_of(app: NDArray[np.integer], phase: NDArray[np.integer]) -> NDArray[np.int64]:
     """The predictor of an app's phase."""
     return np.asarray(2 + app.astype(np.int64) * PHASES + phase, np.int64)
+
+
+def cell_of(client: NDArray[np.uint64], minute: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The cell of each client's minute since 1970; cells of a bucket stand together."""
+    bucket, slot = client % np.uint64(BUCKETS), client // np.uint64(BUCKETS) % np.uint64(SLOTS)
+    number = (bucket * np.uint64(SLOTS) + slot).astype(np.int64)
+    return np.asarray(number * HOURS + minute // 60 % HOURS, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,13 @@ class Statistics:
         predictors: tuple[NDArray[np.int64], NDArray[np.int64]],
         responses: tuple[NDArray[np.int64], NDArray[np.int64]],
     ) -> None:
-        """Minutes with the cell (bucket * HOURS + hour of the week) of each.
+        """Minutes with the cell of each.
 
         Predictors and responses are (minute, number) pairs, in order of minute, without repeats.
         """
         minute, column = predictors
         hit, third = responses
-        bucket = cell // HOURS
+        bucket = cell // CELLS
         self.active.add(cell * self.columns + MINUTE)
         self.active.add(cell[minute] * self.columns + column)
         self.hits.add(cell[hit] * self.thirds + third)
