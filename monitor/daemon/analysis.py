@@ -108,6 +108,7 @@ class Analysis:
             rooms.results.add_findings(rooms.gaps.seeing(step.clock_ns, link.worker))
         rooms.packets.set(link.source, step.counters)
         link.last = step.last
+        link.steps += 1
         rooms.stages.take(step, rooms.results)
         self._announce()
 
@@ -168,7 +169,7 @@ class Analysis:
         self._rooms.rings.end(lambda each: each != self._daemon)
         links = self._links.all()
         if len(links) == self._rooms.workers and all(link.seen for link in links):
-            self._rooms.find_losses()
+            self._rooms.find_losses([link.steps for link in links])
 
     def _prepare(self, order: Order) -> None:
         try:

@@ -23,6 +23,7 @@ class Link:
     end: socket.socket
     receiver: Receiver
     seen: bool = False  # a packet came over it
+    steps: int = 0  # so many came over it
     last: bool = False  # its last step came: it ended as it was told to
 
     def fileno(self) -> int:

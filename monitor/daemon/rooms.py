@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,8 @@ from monitor.pipeline.stages import StageSettings, settings_from
 from sinks.live_results import LiveResults, Places
 
 Prepared = tuple[Config, StageSettings, Detectors]
+#: Looks at the counters, a second apart, after which what is missing is lost.
+_QUIET_LOOKS = 3
 RING_COUNTERS = ("received", "kernel_drops", "freezes", "shown")
 
 
@@ -36,6 +39,8 @@ class Rooms:
         self.checkpoint_ns = 0
         self.lost = 0  # frames that a process took with it when it died
         self._seen = (0, 0)
+        self._steps: tuple[int, ...] = ()
+        self._quiet_looks = 0
         self.stages = AnalysisStages(settings, workers, PATIENCE_NS)
         self.results = _results(config, settings, self.stages)
         self.gaps = Gaps(_origin(settings), workers)
@@ -66,18 +71,22 @@ class Rooms:
         """The event clock."""
         return self.stages.clock_ns
 
-    def find_losses(self) -> None:
+    def find_losses(self, steps: Sequence[int]) -> None:
         """Once a second while all workers work: what rings gave against what workers told of.
 
-        Where neither has moved since the last call nothing is on its way, and a difference is what
-        was lost with a process.
+        steps: taken of each worker's life so far. A worker whose ring is empty tells so several times a
+        second; where all have done so from look to look, and nothing was counted meanwhile, nothing is on
+        its way, and a difference is what was lost with a process. A worker that waits for the CPU tells
+        nothing.
         """
         rings, counts = self.rings.sums(), self.packets.sums()
         given = rings["received"] - rings["kernel_drops"]
         taken = counts["packets"] + counts["capture_shed"] + counts["capture_unreadable"]
-        if self._seen == (given, taken):
+        told = all(now > before for now, before in zip(steps, self._steps, strict=False))
+        self._quiet_looks = self._quiet_looks + 1 if told and self._seen == (given, taken) else 0
+        if self._quiet_looks >= _QUIET_LOOKS:
             self.lost = max(given - taken, self.lost)
-        self._seen = (given, taken)
+        self._seen, self._steps = (given, taken), tuple(steps)
 
     def state(self) -> Parts:
         """Everything that a next life needs."""

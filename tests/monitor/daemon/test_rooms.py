@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from detectors.parts import of_json
 from monitor.config.config import Campus, Config
 from monitor.daemon.live_metrics import set_live
 from monitor.daemon.rooms import Rooms
+from monitor.pipeline.handover import STEP_COUNTERS
 from tests.sinks.rows import flow_rows
 
 CLOCK_NS = 1_700_000_000_000_000_000
@@ -47,3 +50,19 @@ def test_a_reload_goes_on_with_all_that_was_counted(tmp_path: Path) -> None:
     rooms.gaps.lost("daemon_lost", CLOCK_NS)
     (finding,) = rooms.gaps.seeing(CLOCK_NS + 1, worker=0)
     assert finding.sensor == "moved"
+
+
+def test_frames_are_lost_only_where_nothing_is_on_its_way(tmp_path: Path) -> None:
+    rooms = _rooms(tmp_path)
+    rooms.rings.set("ring", np.array([100, 0, 0, 0]))
+    waits = np.zeros(len(STEP_COUNTERS), np.int64)
+    rooms.packets.set("worker", waits)
+    for _ in range(10):
+        rooms.find_losses([7])  # the worker waits for the CPU: it tells nothing
+    assert rooms.lost == 0
+    counted = waits.copy()
+    counted[STEP_COUNTERS.index("packets")] = 90
+    rooms.packets.set("worker", counted)
+    for steps in range(8, 18):
+        rooms.find_losses([steps])  # its ring is empty, and it says so
+    assert rooms.lost == 10
