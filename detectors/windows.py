@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.parts import Parts
+from detectors.waiting_rows import WaitingRows, from_packed_state, packed_state
 from detectors.window_features import MINUTE_NS
 from wire.record_arrays import joined
 
@@ -18,11 +17,12 @@ class HostWindows:
     def __init__(self, max_open_rows: int, unit_ns: int = MINUTE_NS) -> None:
         """Keep no more than `max_open_rows`, at up to 128 bytes each; what is more is shed and counted.
 
-        unit_ns: what closes together, a minute or a multiple of it.
+        unit_ns: what closes together, a minute or a multiple of it; what is longer waits compressed.
         """
         self._max_open_rows = max_open_rows
         self._unit_ns = unit_ns
-        self._chunks: list[_Chunk] = []
+        self._packed = unit_ns > MINUTE_NS
+        self._chunks: list[WaitingRows] = []
         self._rows = 0
         self._closed_before_ns = np.iinfo(np.int64).min
         self.late = 0
@@ -49,13 +49,14 @@ class HostWindows:
         chunks, self._chunks = self._chunks, []
         for chunk in chunks:
             if chunk.last_ns < edge_ns:
-                due.append(chunk.rows)
+                due.append(chunk.rows())
             elif chunk.first_ns >= edge_ns:
                 self._chunks.append(chunk)
             else:
-                over = chunk.rows["window_start_ns"] < edge_ns
-                due.append(chunk.rows[over])
-                self._keep(chunk.rows[~over])
+                rows = chunk.rows()
+                over = rows["window_start_ns"] < edge_ns
+                due.append(rows[over])
+                self._keep(rows[~over])
         if not due:
             return None
         self._rows -= sum(len(rows) for rows in due)
@@ -67,8 +68,10 @@ class HostWindows:
 
     def state(self) -> Parts:
         """The open rows, and what was closed and counted."""
-        rows = [chunk.rows for chunk in self._chunks]
         numbers = np.array([self._closed_before_ns, self.late, self.shed], np.int64)
+        if self._packed:
+            return {"numbers": numbers, **packed_state(self._chunks)}
+        rows = [chunk.rows() for chunk in self._chunks]
         return {"numbers": numbers, **({"rows": joined(rows)} if rows else {})}
 
     def restore(self, parts: Parts) -> None:
@@ -76,18 +79,9 @@ class HostWindows:
         self._closed_before_ns, self.late, self.shed = parts["numbers"].tolist()
         if "rows" in parts:
             self._keep(parts["rows"])
-            self._rows = len(parts["rows"])
+        self._chunks += from_packed_state(parts)
+        self._rows = sum(chunk.count for chunk in self._chunks)
 
     def _keep(self, rows: NDArray[np.void]) -> None:
         if len(rows):
-            start_ns = rows["window_start_ns"]
-            self._chunks.append(_Chunk(rows, int(start_ns.min()), int(start_ns.max())))
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Rows that came together, and the first and last of their minutes."""
-
-    rows: NDArray[np.void]
-    first_ns: int
-    last_ns: int
+            self._chunks.append(WaitingRows.of(rows, self._packed))

@@ -21,6 +21,13 @@ _RECOVERED_SECONDS = 60.0
 #: A working child takes a step every second at least; who takes none for so long is stuck.
 STALL_SECONDS = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
+#: What is free goes back to the system. By itself glibc would, after the first large array was freed,
+#: take all others from the heap, where the smallest thing above them keeps them.
+_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
+}
 
 
 def no_overload() -> Order:
@@ -70,7 +77,7 @@ class Child:
     def start(self) -> None:
         """Begin a life."""
         self.orders, theirs = Orders.pair()
-        environment = {**os.environ, "PYTHONPATH": _path()}
+        environment = {**_MEMORY, **os.environ, "PYTHONPATH": _path()}
         environment.pop("NOTIFY_SOCKET", None)  # the parent alone speaks for the service
         with theirs:
             self._process = subprocess.Popen(

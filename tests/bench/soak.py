@@ -8,8 +8,8 @@ the while, and a few names are asked for that nobody has asked for before. The c
 shipped one but for places, the ring, and a learner that begins after minutes instead of a day.
 
 Prints a line of JSON every half minute and a summary. Memory is judged by PSS, of all processes together
-and told for each, from minute 12 on: by then the longest idle timeout (5 minutes) has let flows go that
-the tables then reuse, the first model is fitted, and DNS answers begin to run out. Exit code 1 when it
+and told for each, from minute 15 on: by then the longest idle timeout (5 minutes) has let flows go that
+the tables then reuse, buffers that are used in turn have all been used, and two models are fitted. It failed when it
 grew by more than 5% between the first and the last fifth of what remains, when descriptors grew, when a
 frame is not accounted for (what the rings received is not what became of it), when a process was
 restarted, or when a run is too short to judge memory by. Frames that the ring could not hold because
@@ -40,8 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_MINUTES = 24 * 60
 _SAMPLE_SECONDS = 30.0
 _GROWTH = 1.05
-#: The longest idle timeout has passed, and the checkpoints and minutes that follow it.
-_SETTLED_SECONDS = 12 * 60.0
+#: Tables and buffers have been filled once, and models fitted (see above).
+_SETTLED_SECONDS = 15 * 60.0
 _QUIET_SECONDS = 3.0
 _ETHERTYPE_IPV4, _NO_OPTIONS = b"\x08\x00", 0x45
 _EPHEMERAL = 32_768

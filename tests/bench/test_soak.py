@@ -21,14 +21,14 @@ def samples(minutes: int, grows_from: int | None = None) -> list[Sample]:
     ("run", "flat"),
     [
         (samples(60), True),
-        (samples(60, grows_from=12), False),
+        (samples(60, grows_from=15), False),
         (samples(11), False),  # nothing to judge by
     ],
 )
 def test_memory_is_judged_after_idle_timeouts(run: list[Sample], flat: bool) -> None:
     figures, was = judged(run)
     assert was == flat
-    assert ("pss_mib_late analysis" in figures) == (len(run) > 24)
+    assert ("pss_mib_late analysis" in figures) == (len(run) > 30)
 
 
 def test_tables_that_fill_at_first_are_no_growth() -> None:

@@ -13,14 +13,15 @@ from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.findings import Origin
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
-from detectors.host_rows import HOST_ROW, Ends, rows_of_hosts
+from detectors.host_rows import Ends, rows_of_hosts
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
-from detectors.parts import rows_in, within
+from detectors.parts import within
 from detectors.rules.patterns.pattern import Watch
 from detectors.rules.patterns.watches import OF_HOUR_ROWS, OF_RARE_OPENS
 from detectors.track import HostTrack
+from detectors.waiting_rows import from_packed_state
 from tests.detectors.made_deltas import SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ICMP, TCP, UDP
 from wire.names.events import EVENT, EVENT_OPEN
@@ -101,7 +102,7 @@ def test_an_hour_holds_only_rows_that_it_is_made_of() -> None:
     )
     track.add("host", rows)
     track.advance(START + 60_000_000_000)
-    held = rows_in(within("host-hours/windows", track.state()), HOST_ROW)
+    held = from_packed_state(within("host-hours/windows", track.state()))[0].rows()
     assert sorted(held["flow"].tolist()) == [1, 2]
     assert track.counters["rows_shed"] == 0
 

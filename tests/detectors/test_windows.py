@@ -259,3 +259,25 @@ def test_rows_beyond_the_bound_are_shed_and_counted() -> None:
     assert closed_minutes(windows.close(START + MINUTE)) == [0, 0, 0]
     windows.add(rows(1, 1, 1))
     assert windows.shed == 2
+
+
+def test_an_hour_that_waits_compressed_comes_out_as_it_went_in() -> None:
+    hour = 60 * MINUTE
+    made = [deltas(*({"server": f"1.2.{minute}.{i}"} for i in range(9))) for minute in range(70)]
+    windows = HostWindows(1_000, unit_ns=hour)
+    taken = []
+    for minute, each in enumerate(made):
+        rows = rows_of_hosts(each, verdicts(each), Ends.of(each, CAMPUS))
+        rows["window_start_ns"] = START - START % hour + minute * MINUTE
+        windows.add(rows)
+        taken.append(rows)
+    again = HostWindows(1_000, unit_ns=hour)
+    again.restore(windows.state())
+    for each in (windows, again):
+        over = each.close(START - START % hour + hour)
+        assert over is not None
+        assert (over == np.concatenate(taken[:60])).all()
+        left = each.finish()
+        assert left is not None
+        assert (left == np.concatenate(taken[60:])).all()
+    assert sum(part.nbytes for part in again.state().values()) < 100
