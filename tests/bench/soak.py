@@ -9,11 +9,11 @@ shipped one but for places, the ring, and a learner that begins after minutes in
 
 Prints a line of JSON every half minute and a summary. Memory is judged by PSS, of all processes together
 and told for each, from minute 15 on: by then the longest idle timeout (5 minutes) has let flows go that
-the tables then reuse, buffers that are used in turn have all been used, and two models are fitted. It failed when it
-grew by more than 5% between the first and the last fifth of what remains, when descriptors grew, when a
-frame is not accounted for (what the rings received is not what became of it), when a process was
-restarted, or when a run is too short to judge memory by. Frames that the ring could not hold because
-others needed the cores are told, and are no failure: they are accounted for.
+the tables then reuse, buffers that are used in turn have all been used, and two models are fitted. Exit
+code 1 when it grew by more than 5% between the first and the last fifth of what remains, when
+descriptors grew, when a frame is not accounted for (what the rings received is not what became of it),
+when a process was restarted, or when a run is too short to judge memory by. Frames that the ring could
+not hold because others needed the cores are told, and are no failure: they are accounted for.
 """
 
 from __future__ import annotations
