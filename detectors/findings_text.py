@@ -42,6 +42,7 @@ PATTERNS = {
     "exfiltration": ("大量外传数据", "exfiltration of data"),
     "lateral-movement": ("横向移动", "lateral movement"),
     "worm": ("蠕虫式传播", "spreading as a worm does"),
+    "mining": ("加密货币挖矿", "mining of crypto coins"),
     "beacon": ("定时回连（信标）", "a beacon (regular call-backs)"),
 }
 

@@ -24,6 +24,7 @@ from detectors.nxdomain_rows import NX_ROW, MissingNames
 from detectors.open_rows import rows_of_opens
 from detectors.parts import Parts, rows_in, under, within
 from detectors.policy import Policy, Told
+from detectors.pool_rows import Pools
 from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
@@ -53,6 +54,7 @@ class Detectors:
         self._dns_counts = DnsCounts()
         self._long_names = LongNames(strings)
         self._missing_names = MissingNames(strings)
+        self._pools = Pools(self.catalogue)
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
@@ -95,6 +97,7 @@ class Detectors:
         register = load_register(self._settings.registers, catalogue, self._settings.schools)
         self.catalogue = catalogue
         self._classifier.replace(catalogue)
+        self._pools = Pools(catalogue)
         self._policy.judge_by(catalogue, register, self._settings.rules, self._settings.timezone)
 
     def take(
@@ -115,6 +118,7 @@ class Detectors:
         if len(dns.names):
             self._add("dns", self._long_names.rows(deltas, dns.of_delta, dns.names))
             self._add("nx", self._missing_names.rows(deltas, dns))
+        self._add("pool", self._pools.rows(deltas, facts, classes.service))
         self._policy.take(deltas, classes.service)
         self._decide_who_is_host(ends)
         whose = ends.client if self._clients is None else None

@@ -22,6 +22,7 @@ from detectors.rules.patterns.watches import (
     OF_HOUR_ROWS,
     OF_NX_ROWS,
     OF_OPEN_ROWS,
+    OF_POOL_ROWS,
     OF_RARE_OPENS,
 )
 from detectors.rules.signal import Signal
@@ -58,12 +59,13 @@ class HostTrack:
             "dns": _Lane(OF_DNS_ROWS, max_open_rows),
             "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
+            "pool": _Lane(OF_POOL_ROWS, max_open_rows),
             "host-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, rows_of_hours),
             "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens),
         }
 
     def add(self, lane: str, rows: NDArray[np.void]) -> None:
-        """Take rows of a lane: `host` HOST_ROW, `dns` DNS_ROW, `nx` NX_ROW, `open` OPEN_ROW."""
+        """Rows of a lane: `host` HOST_ROW, `dns` DNS_ROW, `nx` NX_ROW, `open` OPEN_ROW, `pool` POOL_ROW."""
         if len(rows):
             self.lanes[lane].windows.add(rows)
 

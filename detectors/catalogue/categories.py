@@ -44,3 +44,5 @@ KINDS = {
     "tracking": ("analytics", "attribution", "crash", "fingerprint"),
     "functional": ("push", "captcha", "one-key-login", "location"),
 }
+#: Kinds that an entry of these categories may name.
+OPTIONAL_KINDS = {"general": ("mining-pool",)}

@@ -12,7 +12,7 @@ from typing import TypeVar
 import yaml
 
 from detectors.campus_networks import Network
-from detectors.catalogue.categories import ENTRY_CATEGORIES, KINDS
+from detectors.catalogue.categories import ENTRY_CATEGORIES, KINDS, OPTIONAL_KINDS
 from detectors.catalogue.host_names import host_name
 from detectors.catalogue.public_suffixes import is_public_suffix
 
@@ -190,9 +190,10 @@ class _Reader:
     def _kind(self, entry: yaml.Node, node: yaml.Node | None, category: str) -> str | None:
         kinds = KINDS.get(category)
         if kinds is None:
-            if node is not None:
+            kinds = OPTIONAL_KINDS.get(category, ())
+            if node is not None and not kinds:
                 self._error(node, f"`kind` has no meaning for `{category}`")
-            return None
+            return self._choice(node, "kind", kinds) if node is not None and kinds else None
         if node is None:
             self._error(entry, f"`kind` is missing; one of {', '.join(kinds)}")
             return None

@@ -114,6 +114,7 @@ class Mining(_Timed):
     kind: Literal["mining"]
     shares_per_minute: float = Field(4, gt=0, le=600)
     encrypted: bool = False
+    pool: str = Field("pool.supportxmr.com", min_length=1, max_length=253)  # shows in TLS
     minutes: float = Field(240, gt=0, le=90 * 24 * 60)
 
 

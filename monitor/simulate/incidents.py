@@ -25,7 +25,7 @@ from monitor.simulate.conversations import (
     conversations,
     frames_of,
 )
-from monitor.simulate.openings import Arena, dns_opening, tls_opening
+from monitor.simulate.openings import PROGRAM, Arena, dns_opening, tls_opening
 from monitor.simulate.people import ANDROID, RESOLVER, People
 from monitor.simulate.scenario import Scenario
 from monitor.simulate.tls_bytes import Entropy
@@ -275,7 +275,7 @@ def _mining(incident: kinds.Mining, scene: Scene) -> NDArray[np.void]:
     rows["gap_ns"] = int(60 * _SECOND_NS / incident.shares_per_minute)
     rows["server_port"] = 443 if incident.encrypted else 3_333
     if incident.encrypted:
-        _say_hello(rows, "pool.example.net", scene)
+        _say_hello(rows, incident.pool, scene, PROGRAM)
         return rows
     login = b'{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"48aa","agent":"XMRig/6.22"}}\n'
     job = b'{"id":1,"jsonrpc":"2.0","result":{"job":{"blob":"0e0e","job_id":"1","target":"b88d0600"}}}\n'
@@ -316,8 +316,8 @@ def _target(scene: Scene) -> int:
     return int(servers[scene.number % len(servers)]) if len(servers) else scene.outside
 
 
-def _say_hello(rows: NDArray[np.void], host: str, scene: Scene) -> None:
-    client, server, cut = tls_opening(TLS, ANDROID, host, Entropy(scene.number))
+def _say_hello(rows: NDArray[np.void], host: str, scene: Scene, kind: int = ANDROID) -> None:
+    client, server, cut = tls_opening(TLS, kind, host, Entropy(scene.number))
     rows["client_at"], rows["client_bytes"] = scene.arena.add(client)
     rows["server_at"], rows["server_bytes"] = scene.arena.add(server)
     rows["cut"], rows["fresh"] = cut, TLS_RANDOM

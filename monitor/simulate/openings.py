@@ -17,8 +17,11 @@ from monitor.simulate.people import ANDROID, CHROME, FIREFOX, IPHONE
 from monitor.simulate.tls_bytes import Entropy
 from monitor.simulate.visits import TLS10, TLS12, TLS_RSA
 
-#: How each kind of device says hello.
+#: A program that is no browser and no app; other kinds of client stand in people.py.
+PROGRAM = 4
+#: How each kind of client says hello.
 PROFILES = {
+    PROGRAM: tls_bytes.PROGRAM,
     ANDROID: tls_bytes.ANDROID_APP,
     IPHONE: tls_bytes.IPHONE_APP,
     CHROME: tls_bytes.CHROME,

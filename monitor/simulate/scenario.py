@@ -126,6 +126,7 @@ class Expectation(Part):
     rule: str
     fires: bool
     subject: str | None = None
+    pattern: str | None = None
 
 
 class Scenario(Part):

@@ -124,6 +124,16 @@ OLD_APP = ClientProfile(
     (),
     (b"http/1.1",),
 )
+#: As OpenSSL 3 says hello for a program that asks for no protocol, such as a miner: no ALPN.
+PROGRAM = ClientProfile(
+    "program",
+    (0x1302, 0x1303, 0x1301, 0xC02C, 0xC030, 0xC02B, 0xC02F, 0xCCA9, 0xCCA8),
+    (X25519, 0x17, 0x18, 0x19),
+    (X25519,),
+    _BROWSER_SIGNATURES,
+    (0x0304, 0x0303),
+    (),
+)
 QUIC_CHROME = ClientProfile(
     "quic-chrome",
     (0x1301, 0x1302, 0x1303),
@@ -198,8 +208,9 @@ def client_hello(
         extension(10, vector(groups, 2)),
         extension(11, b"\x01\x00"),
         extension(13, vector(b"".join(u16(scheme) for scheme in profile.signatures), 2)),
-        extension(16, vector(b"".join(vector(protocol, 1) for protocol in profile.alpn), 2)),
     ]
+    if profile.alpn:
+        parts.append(extension(16, vector(b"".join(vector(protocol, 1) for protocol in profile.alpn), 2)))
     if host:
         parts.insert(0, server_name(host.encode("ascii")))
     if profile.versions:

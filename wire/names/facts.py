@@ -63,6 +63,7 @@ FACTS = np.dtype(
         ("dns_kind", "u1"),  # KIND_* of dns_message.py: unicast DNS, mDNS or LLMNR
         ("http", "u1"),  # 1: HTTP/1 requests, 2: HTTP/2 with prior knowledge
         ("cert_match", "u1"),  # MATCH_* of certificate_check.py: does it cover the SNI?
+        ("mining", "u1"),  # 1: the client's first line is a miner's request to a pool (mining.py)
         ("personal", "u2"),  # kinds of identifiers in cleartext HTTP, bits of IDENTIFIER_KINDS
         ("cert_not_before", "u4"),  # seconds since 1970; 0 unseen
         ("cert_not_after", "u4"),

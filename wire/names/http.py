@@ -34,6 +34,7 @@ from wire.names.flow_states import (
 )
 from wire.names.hostnames import absolute_form, authority_host
 from wire.names.identifiers import identifiers
+from wire.names.mining import MINING, asks_a_pool
 from wire.names.strings import intern
 from wire.names.work import (
     COUNT_HTTP_MALFORMED,
@@ -51,7 +52,7 @@ USER_AGENT_MAX_BYTES = 256
 PRODUCT_MAX_BYTES = 64
 _BODY_LIMIT = 1 << 30
 
-_TAB, _LF, _CR, _SPACE, _SLASH, _COLON, _SEMICOLON = 9, 10, 13, 32, 47, 58, 59
+_TAB, _LF, _CR, _SPACE, _SLASH, _COLON, _SEMICOLON, _OBJECT = 9, 10, 13, 32, 47, 58, 59, 123
 _OPEN, _CLOSE, _BACKSLASH = 40, 41, 92
 
 _HOST = np.frombuffer(b"host", np.uint8)
@@ -315,6 +316,8 @@ def _step_body(flow, work, data, at, end):  # type: ignore[no-untyped-def]
     if at >= end:
         work.cursor[CURSOR_NEED] = at + 1
         return STEP_MORE
+    if data[at] == _OBJECT and asks_a_pool(data, at, min(np.int64(end), at + body)) == MINING:
+        flow.facts.mining = np.uint8(1)
     if _SPACE <= data[at] < 127 or _is_space(data[at]):
         _note_identifiers(flow, work, data, at, min(np.int64(end), at + body))
     flow.phase[0] = PHASE_REQUEST_LINE

@@ -21,6 +21,7 @@ from wire.names.flow_states import (
     PHASE_UNKNOWN,
 )
 from wire.names.http import TOKEN, is_http2_preface, is_word, line_end, looks_like_request
+from wire.names.mining import MINING, MINING_MAYBE, asks_a_pool
 from wire.names.tls import looks_like_handshake
 from wire.names.work import (
     COUNT_SOCKS_MALFORMED,
@@ -33,7 +34,7 @@ from wire.names.work import (
 
 #: A plain dialogue longer than this before STARTTLS is not followed.
 TEXT_LINE_MAX_BYTES = 2048
-_SPACE, _CR = 32, 13
+_SPACE, _CR, _OBJECT = 32, 13, 123
 _STARTTLS = np.frombuffer(b"starttls", np.uint8)  # RFC 3207 (SMTP), RFC 9051 section 6.2.1 (IMAP)
 _STLS = np.frombuffer(b"stls", np.uint8)  # RFC 2595 section 4 (POP3)
 _SOCKS_IPV4, _SOCKS_DOMAIN, _SOCKS_IPV6 = 1, 3, 4
@@ -181,5 +182,11 @@ def step_start(flow, work, strings, data, at, end):  # type: ignore[no-untyped-d
             return _wait(work, at, end + 1)  # a line that is not whole yet
     elif first in (10, _CR):
         return _become(flow, work, flow.phase[0], at + 1)
+    elif first == _OBJECT:
+        asks = asks_a_pool(data, at, end)
+        if asks == MINING_MAYBE:
+            return _wait(work, at, end + 1)
+        if asks == MINING:
+            flow.facts.mining = np.uint8(1)
     flow.phase[0] = PHASE_UNKNOWN
     return _wait(work, at, at)

@@ -12,6 +12,7 @@ from detectors.rules.patterns.exfiltration import EXFILTRATION
 from detectors.rules.patterns.flood import FLOOD
 from detectors.rules.patterns.icmp_tunnel import ICMP_TUNNEL
 from detectors.rules.patterns.lateral_movement import LATERAL_MOVEMENT
+from detectors.rules.patterns.mining import MINING
 from detectors.rules.patterns.pattern import Pattern
 from detectors.rules.patterns.scan_horizontal import SCAN_HORIZONTAL
 from detectors.rules.patterns.scan_vertical import SCAN_VERTICAL
@@ -38,6 +39,7 @@ OF_HOST_ROWS: tuple[Pattern, ...] = (
 OF_DNS_ROWS: tuple[Pattern, ...] = (DNS_TUNNEL,)
 OF_NX_ROWS: tuple[Pattern, ...] = (DGA,)
 OF_OPEN_ROWS: tuple[Pattern, ...] = (BEACON,)
+OF_POOL_ROWS: tuple[Pattern, ...] = (MINING,)
 
 #: Slow forms, over hours (hour_rows.py).
 OF_HOUR_ROWS: tuple[Pattern, ...] = (
@@ -50,5 +52,10 @@ OF_RARE_OPENS: tuple[Pattern, ...] = (SLOW_BEACON,)
 
 #: Some patterns have several forms, each watched by itself.
 PATTERN_NAMES = tuple(
-    sorted({pattern.name for pattern in (*OF_HOST_ROWS, *OF_DNS_ROWS, *OF_NX_ROWS, *OF_OPEN_ROWS)})
+    sorted(
+        {
+            pattern.name
+            for pattern in (*OF_HOST_ROWS, *OF_DNS_ROWS, *OF_NX_ROWS, *OF_OPEN_ROWS, *OF_POOL_ROWS)
+        }
+    )
 )

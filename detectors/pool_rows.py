@@ -1,0 +1,56 @@
+"""What hosts exchange with mining pools in a minute, as rows for the mining pattern."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.catalogue.catalogue import Catalogue
+from wire.flows.records import TCP
+from wire.names.strings import ABSENT
+
+#: The kind that catalogue entries of mining pools bear.
+POOL_KIND = "mining-pool"
+
+POOL_ROW = np.dtype(
+    [
+        ("window_start_ns", "i8"),
+        ("flow", "i8"),
+        ("host_hi", "u8"),
+        ("host_lo", "u8"),
+        ("peer_hi", "u8"),
+        ("peer_lo", "u8"),
+        ("bytes", "i8"),  # both ways
+        ("server_port", "u2"),
+        ("spoke", "u1"),  # 1: its first line is a miner's request
+        ("listed", "u1"),  # 1: a pool's name, from a client that is no browser
+    ]
+)
+
+
+class Pools:
+    """Which services of the catalogue are mining pools."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._pool = np.array([*(service.kind == POOL_KIND for service in catalogue.services), False])
+
+    def rows(
+        self, deltas: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
+    ) -> NDArray[np.void]:
+        """A POOL_ROW per TCP delta in which both sides spoke, of a miner's connection or a pool's name.
+
+        Browsers offer ALPN (RFC 7301), miners do not: what offers it is a visit to a pool's pages.
+        """
+        listed = self._pool[service] & (facts["alpn"] == ABSENT) & (facts["http"] == 0)
+        both = (deltas["payload_bytes_c2s"] > 0) & (deltas["payload_bytes_s2c"] > 0)
+        at = np.flatnonzero(((facts["mining"] == 1) | listed) & both & (deltas["protocol"] == TCP))
+        picked = deltas[at]
+        rows = np.zeros(len(at), POOL_ROW)
+        for field in ("window_start_ns", "flow", "server_port"):
+            rows[field] = picked[field]
+        for half in ("hi", "lo"):
+            rows[f"host_{half}"] = picked[f"client_{half}"]
+            rows[f"peer_{half}"] = picked[f"server_{half}"]
+        rows["bytes"] = picked["bytes_c2s"] + picked["bytes_s2c"]
+        rows["spoke"], rows["listed"] = facts["mining"][at], listed[at]
+        return rows
