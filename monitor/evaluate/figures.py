@@ -21,6 +21,7 @@ CALIBRATION_LEVELS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5)
 class HostHours:
     """One entry per host and hour with a scored window: its highest score, and whether it is positive."""
 
+    keys: list[tuple[str, int]]
     score: NDArray[np.float64]
     positive: NDArray[np.bool_]
 
@@ -36,9 +37,25 @@ def host_hours(windows: Windows, positive: set[tuple[str, int]]) -> HostHours:
         best[key] = max(best.get(key, 0.0), score)
     keys = sorted(best)
     return HostHours(
+        keys,
         np.array([best[key] for key in keys], np.float64),
         np.array([key in positive for key in keys], np.bool_),
     )
+
+
+def lifted(hours: HostHours, findings: list[Told]) -> HostHours:
+    """The same with findings that name a pattern: such an hour ranks before those without, by confidence.
+
+    The forest's score alone ranks what has no name; what the sensor shows an operator is both.
+    """
+    confident: dict[tuple[str, int], float] = {}
+    for each in findings:
+        if each.patterns:
+            for hour in range(each.start_ns // HOUR_NS, each.end_ns // HOUR_NS + 1):
+                key = (each.host, hour)
+                confident[key] = max(confident.get(key, 0.0), 1.0 + each.confidence)
+    score = np.maximum(hours.score, np.array([confident.get(key, 0.0) for key in hours.keys], np.float64))
+    return HostHours(hours.keys, score, hours.positive)
 
 
 def ranking(hours: HostHours) -> dict[str, float | int | None]:

@@ -27,15 +27,25 @@ _STEP_NS = 15_000_000_000
 RESULTS, FIGURES = "results", "evaluation.json"
 
 
-def evaluate(captures: Sequence[str], truth: Path, out: Path, config_path: Path | None, live: bool) -> int:
-    """Evaluate; the exit code. `live`: learn on the schedule as a running sensor does, not from halves."""
+def evaluate(
+    captures: Sequence[str],
+    truth: Path,
+    out: Path,
+    config_path: Path | None,
+    live: bool,
+    step_ns: int = _STEP_NS,
+) -> int:
+    """Evaluate; the exit code. `live`: learn on the schedule as a running sensor does, not from halves.
+
+    step_ns: how often, in event time, a live sensor looks whether minutes are over.
+    """
     with user_errors():
         try:
             incidents = load_incidents(truth)
         except TruthError as error:
             raise CommandEnd(USAGE, str(error)) from None
         out.mkdir(parents=True, exist_ok=True)
-        complete, told_ns = _replay(captures, out / RESULTS, config_path, live)
+        complete, told_ns = _replay(captures, out / RESULTS, config_path, live, step_ns)
         evaluation = _figures(out / RESULTS, incidents, told_ns, out)
         text = json.dumps(evaluation, ensure_ascii=False, indent=2, allow_nan=False)
         (out / FIGURES).write_text(text + "\n", encoding="utf-8")
@@ -44,7 +54,7 @@ def evaluate(captures: Sequence[str], truth: Path, out: Path, config_path: Path 
 
 
 def _replay(
-    captures: Sequence[str], folder: Path, config_path: Path | None, live: bool
+    captures: Sequence[str], folder: Path, config_path: Path | None, live: bool, step_ns: int
 ) -> tuple[bool, dict[str, int]]:
     """Replay into a folder; whether it is whole, and by finding's id when the event clock told it."""
     config = config_file.load(config_path)
@@ -60,7 +70,7 @@ def _replay(
                         told_ns[finding.id] = clock_ns
 
                 # Live, a minute is judged when it is over, not when a block of the file is.
-                blocks = chain.from_iterable(steps(each, _STEP_NS) for each in reader) if live else reader
+                blocks = chain.from_iterable(steps(each, step_ns) for each in reader) if live else reader
                 session.carry(blocks, after_block)
             summary = session.publish()
         finally:
@@ -86,6 +96,7 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
         "schema": 1,
         "windows": {"all": len(windows.start_ns), "scored": int(windows.scored.sum())},
         "ranking": figures.ranking(hours),
+        "ranking_with_patterns": figures.ranking(figures.lifted(hours, findings)),
         "incidents": figures.detection(incidents, findings),
         "false_alerts": figures.false_alerts(incidents, late, *span),
         "calibration": [{"level": level, "share": share} for level, share in calibration],

@@ -27,6 +27,7 @@ class Told:
     end_ns: int
     patterns: tuple[str, ...]
     told_ns: int
+    confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:
             start_ns, end_ns = time_ns(finding["start"]), time_ns(finding["end"])
             told = told_ns.get(finding["id"], end_ns)
             patterns = tuple(finding["patterns"])
-            found.append(Told(finding["id"], finding["subject"]["value"], start_ns, end_ns, patterns, told))
+            whose, sure = finding["subject"]["value"], float(finding["confidence"])
+            found.append(Told(finding["id"], whose, start_ns, end_ns, patterns, told, sure))
     return found
 
 

@@ -184,7 +184,7 @@ def test_the_target_of_login_attempts_in_one_network_is_no_worm() -> None:
 def test_the_closed_set() -> None:
     assert PATTERN_NAMES == (
         "address-sweep", "beacon", "brute-force", "dga", "dns-tunnel", "exfiltration", "flood", "icmp-tunnel",
-        "lateral-movement", "scan-horizontal", "scan-vertical", "worm",
+        "lateral-movement", "mining", "scan-horizontal", "scan-vertical", "worm",
     )  # fmt: skip
 
 
