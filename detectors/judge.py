@@ -15,7 +15,7 @@ from detectors.dns_rows import DNS_ROW, LongNames
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.track import EmbeddingTrack
 from detectors.findings import Finding, Origin
-from detectors.forest.learner import Learner
+from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
 from detectors.host_rows import Ends, Verdicts, rows_of_clients, rows_of_hosts
@@ -98,6 +98,7 @@ class Detectors:
         self.catalogue = catalogue
         self._classifier.replace(catalogue)
         self._pools = Pools(catalogue)
+        self._riders.adopt(catalogue)
         self._policy.judge_by(catalogue, register, self._settings.rules, self._settings.timezone)
 
     def take(
@@ -176,12 +177,15 @@ class Detectors:
         self._policy.restore(within("policy", parts))
 
     def learned(self) -> Parts:
-        """What the forest has learned and learns from: too much to be kept as often as the rest."""
-        return self._hosts.learned()
+        """What forest and embedding have learned and learn from: too much to be kept as often as the rest."""
+        return {**self._hosts.learned(), **under("riders", self._riders.state())}
 
     def recall(self, parts: Parts) -> None:
-        """Take back what was learned."""
+        """Take back what was learned. KeyError, ValueError: it is of another version."""
         self._hosts.recall(parts)
+        riders = within("riders", parts)
+        if riders:  # states of earlier versions have the forest alone
+            self._riders.restore(riders)
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
@@ -220,6 +224,11 @@ class Detectors:
             **self._policy.counters,
             **self._riders.counters,
         }
+
+    @property
+    def learning(self) -> Learning:
+        """How far the forest's learning is."""
+        return self._hosts.learning
 
     @property
     def silent(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.findings import Finding, Origin
+from detectors.forest.learner import Learner, Learning
 from detectors.forest.scorers import Scorer
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.parts import Parts, under, within
@@ -93,6 +94,12 @@ class HostTrack:
             "pattern_rows_shed": sum(watch.shed for lane in lanes for watch in lane.watches),
             "windows_shed": self._scorer.shed,
         }
+
+    @property
+    def learning(self) -> Learning:
+        """How far the forest's learning is."""
+        scorer = self._scorer
+        return scorer.learning if isinstance(scorer, Learner) else Learning(scorer.model is not None)
 
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):

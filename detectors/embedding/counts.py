@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.parts import Parts
+
 #: Chunks wait until they are worth a sort.
 _PENDING = 1 << 20
 
@@ -39,6 +41,23 @@ class Counts:
         """Keys in rising order, and their counts."""
         self._settle()
         return self._keys, self._values
+
+    def state(self) -> Parts:
+        """Keys, counts, and how many were forgotten."""
+        keys, values = self.items()
+        return {"keys": keys, "values": values, "forgotten": np.array([self.forgotten], np.int64)}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into an empty one."""
+        self.add(parts["keys"], parts["values"])
+        self.forgotten = int(parts["forgotten"][0])
+
+    def move(self, keys: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
+        """Hold the same counts under these keys, in the order of `items`, and only those that are kept."""
+        self._settle()
+        values = self._values[kept]
+        self._keys, self._values = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.add(keys[kept], values)
 
     def __len__(self) -> int:
         self._settle()

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from detectors.embedding.statistics import (
     combinations,
 )
 from detectors.grouping import distinct_values
+from detectors.parts import Parts, json_of, of_json, under, within
 
 _APPS = (EDUCATION, PLATFORM, GAME)
 _THIRDS = (ADVERTISING, TRACKING, FUNCTIONAL, GAME)
@@ -122,6 +123,44 @@ class Embeddings:
         """Add what another one has learned: of other days, or of other clients of the same days."""
         self.statistics.merge(other.statistics)
         self.late += other.late
+
+    def state(self) -> Parts:
+        """All that was learned and still waits; services go by their ids. It stays on this machine."""
+        apps, thirds = ([self._ids[i] for i in places.tolist()] for places in (self._apps, self._thirds))
+        ids = [list(self._ids), apps, thirds]
+        plain = [self._next, self.late, self.shed, self._sessions.shed]
+        return {
+            "services": of_json(ids),
+            "plain": of_json(plain),
+            "open": self._sessions.state(),
+            "met": self._met,
+            "held": self._held,
+            "browsed": self._browsed,
+            **under("statistics", self.statistics.state()),
+        }
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back, of this catalogue or another; what it knew of services that are gone is lost.
+
+        KeyError, ValueError: it is no such state.
+        """
+        now = {service: at for at, service in enumerate(self._ids)}
+        ids, apps_then, thirds_then = json_of(parts["services"])
+        places = np.array([*(now.get(service, -1) for service in ids), BROWSING], np.int64)
+        known = np.append(places[:-1] >= 0, True)
+        apps = _among(self._app_of, now, apps_then)
+        thirds = _among(self._third_of, now, thirds_then)
+        self._next, self.late, self.shed, self._sessions.shed = json_of(parts["plain"])
+        self._sessions.restore(parts["open"], apps)
+        held = parts["held"][known[parts["held"]["service"]]].copy()
+        held["service"] = places[held["service"]]
+        self._held = held
+        met = parts["met"]
+        met = met[(apps[met["app"]] >= 0) & (thirds[met["third"]] >= 0)].copy()
+        met["app"], met["third"] = apps[met["app"]], thirds[met["third"]]
+        self._met = met
+        self._browsed = parts["browsed"]
+        self.statistics.restore(within("statistics", parts), apps, thirds)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -286,6 +325,11 @@ class Embeddings:
 
 _MET = np.dtype([("client", "u8"), ("app", "i4"), ("third", "i4"), ("first", "i8"), ("last", "i8")])
 _RIDE = np.dtype([("client", "u8"), ("minute", "i8"), ("third", "i4")])
+
+
+def _among(place_of: NDArray[np.int64], now: Mapping[str, int], then: Sequence[str]) -> NDArray[np.int64]:
+    """Where services of then stand among the apps (or third parties) of now, -1 for none."""
+    return np.array([place_of[now[service]] if service in now else -1 for service in then], np.int64)
 
 
 def _places(chosen: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -66,6 +66,16 @@ class Sessions:
         self._keep(calls[over], end)
         return _active(calls, begins, begin, end), calls["app"][begins & ~known & over]
 
+    def state(self) -> NDArray[np.void]:
+        """The sessions that may go on."""
+        return self._open
+
+    def restore(self, open_: NDArray[np.void], apps: NDArray[np.int64]) -> None:
+        """Take them back; apps: where each app of then stands now, -1 for one that is gone."""
+        open_ = open_[apps[open_["app"]] >= 0].copy()
+        open_["app"] = apps[open_["app"]]
+        self._open = open_
+
     def _keep(self, calls: NDArray[np.void], end: int) -> None:
         last = np.ones(len(calls), np.bool_)
         last[:-1] = (calls["client"][1:] != calls["client"][:-1]) | (calls["app"][1:] != calls["app"][:-1])

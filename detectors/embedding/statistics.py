@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.embedding.counts import Counts
+from detectors.parts import Parts, under, within
 
 BUCKETS = 256
 #: Of a bucket, by further bits of the client's hash. Clients of one slot share their intercepts, and a
@@ -30,6 +31,7 @@ MINUTE, BROWSES = 0, 1
 #: A session's minutes; its first two apart by whether no other app was active then.
 FIRST_ALONE, SECOND_ALONE, FIRST, SECOND, LATER, TAIL = range(6)
 PHASES = 6
+_SUMS = ("products", "responses", "active", "hits", "clients")
 
 
 def column_of(app: NDArray[np.integer], phase: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -108,6 +110,54 @@ class Statistics:
         self.sessions += other.sessions
         self.sessions_with += other.sessions_with
 
+    def state(self) -> Parts:
+        """All sums."""
+        plain = np.array([self.apps, self.thirds, self.first_minute, self.last_minute], np.int64)
+        parts: Parts = {"plain": plain, "sessions": self.sessions, "sessions_with": self.sessions_with}
+        for name in _SUMS:
+            parts |= under(name, getattr(self, name).state())
+        return parts
+
+    def restore(self, parts: Parts, apps: NDArray[np.int64], thirds: NDArray[np.int64]) -> None:
+        """Take the sums of a state back; into empty ones. Raises ValueError when its parts do not fit.
+
+        apps, thirds: where each app and third party of the state stands here, -1 for one that is
+        gone, whose sums are forgotten.
+        """
+        had_apps, had_thirds, self.first_minute, self.last_minute = parts["plain"].tolist()
+        if had_apps != len(apps) or had_thirds != len(thirds):
+            raise ValueError("the sums are of other services")
+        columns = _columns_of(apps)
+        had, have = len(columns), self.columns
+
+        def keys_of(name: str) -> NDArray[np.int64]:
+            counts: Counts = getattr(self, name)
+            counts.restore(within(name, parts))
+            return counts.items()[0]
+
+        keys = keys_of("products")
+        left, right = columns[keys // had % had], columns[keys % had]
+        left, right = np.minimum(left, right), np.maximum(left, right)
+        self.products.move((keys // had // had * have + left) * have + right, left >= 0)
+        keys = keys_of("responses")
+        left, right = columns[keys // had_thirds % had], thirds[keys % had_thirds]
+        moved = (keys // had_thirds // had * have + left) * self.thirds + right
+        self.responses.move(moved, (left >= 0) & (right >= 0))
+        keys = keys_of("active")
+        left = columns[keys % had]
+        self.active.move(keys // had * have + left, left >= 0)
+        keys = keys_of("hits")
+        right = thirds[keys % had_thirds]
+        self.hits.move(keys // had_thirds * self.thirds + right, right >= 0)
+        keys = keys_of("clients")
+        pair, bit = keys // CLIENT_BITS, keys % CLIENT_BITS
+        left, right = apps[pair // had_thirds], thirds[pair % had_thirds]
+        moved = (left * self.thirds + right) * CLIENT_BITS + bit
+        self.clients.move(moved, (left >= 0) & (right >= 0))
+        here, there = np.flatnonzero(apps >= 0), np.flatnonzero(thirds >= 0)
+        self.sessions[apps[here]] = parts["sessions"][here]
+        self.sessions_with[np.ix_(apps[here], thirds[there])] = parts["sessions_with"][np.ix_(here, there)]
+
     def share_within(self) -> NDArray[np.float64]:
         """Share of each third party's minutes in which each app was active, float64[apps, thirds]."""
         keys, values = self.responses.items()
@@ -129,6 +179,13 @@ class Statistics:
         keys, _ = self.clients.items()
         pairs = np.bincount(keys // CLIENT_BITS, minlength=self.apps * self.thirds)
         return pairs.reshape(self.apps, self.thirds)
+
+
+def _columns_of(apps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the predictors of apps stand now whose places are these; -1 for those of an app that is gone."""
+    own = column_of(np.repeat(apps, PHASES), np.tile(np.arange(PHASES), len(apps)))
+    own[np.repeat(apps, PHASES) < 0] = -1
+    return np.concatenate([np.array([MINUTE, BROWSES]), own])
 
 
 def combinations(

@@ -14,6 +14,7 @@ from detectors.embedding.embeddings import Embeddings
 from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import BROWSING, sightings_of
 from detectors.grouping import combined
+from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import MINUTE_NS
 from detectors.windows import HostWindows
 
@@ -29,10 +30,13 @@ class EmbeddingTrack:
 
     def forget(self) -> None:
         """Begin anew: whose clients count has changed."""
-        codes = [CATEGORIES.index(service.category) for service in self._catalogue.services]
-        self._learned = Embeddings(self._catalogue.ids, codes, self._settings)
+        self._learned = self._nothing_learned()
         self._windows = HostWindows(self._max_open_rows)
         self._told: Sequence[Embedding] | None = None
+
+    def _nothing_learned(self) -> Embeddings:
+        codes = [CATEGORIES.index(service.category) for service in self._catalogue.services]
+        return Embeddings(self._catalogue.ids, codes, self._settings)
 
     def take(
         self,
@@ -41,14 +45,7 @@ class EmbeddingTrack:
         category: NDArray[np.uint8],
         inside: NDArray[np.bool_] | None,
     ) -> None:
-        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all.
-
-        Services that a reload of the catalogue brought are left out: what was learned has no place for them.
-        """
-        known = service < len(self._catalogue.ids)
-        if not known.all():
-            deltas, service, category = deltas[known], service[known], category[known]
-            inside = None if inside is None else inside[known]
+        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all."""
         if len(deltas):
             everyone = np.ones(len(deltas), np.bool_) if inside is None else inside
             self._windows.add(sightings_of(deltas, service, category, everyone))
@@ -68,6 +65,35 @@ class EmbeddingTrack:
         if self._told is None:
             self._told = self._learned.result()
         return self._told
+
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Go by a catalogue whose first ids are those of the one in use; what was learned stays."""
+        learned = self._learned.state()
+        self._catalogue = catalogue
+        self._learned = self._nothing_learned()
+        self._learned.restore(learned)
+        self._told = None
+
+    def state(self) -> Parts:
+        """What a restart needs."""
+        return {
+            "catalogue": of_json(self._catalogue.ids),
+            **under("windows", self._windows.state()),
+            **under("learned", self._learned.state()),
+        }
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; into a track that has seen nothing. KeyError, ValueError: it is none."""
+        now = {service: at for at, service in enumerate(self._catalogue.ids)}
+        places = np.array([*(now.get(id_, -2) for id_ in json_of(parts["catalogue"])), BROWSING], np.int32)
+        windows = within("windows", parts)
+        if "rows" in windows:
+            rows = windows["rows"].copy()
+            rows["service"] = places[rows["service"]]
+            windows["rows"] = rows[rows["service"] >= BROWSING]
+        self._windows.restore(windows)
+        self._learned.restore(within("learned", parts))
+        self._told = None
 
     @property
     def counters(self) -> dict[str, int]:

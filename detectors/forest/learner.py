@@ -45,6 +45,16 @@ class Schedule:
     host_share: float = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How far the learning is. model_ns: event time of a model that was learned and is in use, else 0."""
+
+    has_model: bool
+    model_ns: int = 0
+    taken: int = 0  # challengers that became the model
+    refused: int = 0  # challengers that did not hold
+
+
 @dataclass(slots=True)
 class Learner:
     """A Scorer that starts without a model and makes its own."""
@@ -55,6 +65,7 @@ class Learner:
     shed: int = 0  # it samples, and sheds nothing
     holds: bool = False
     trained_ns: int = 0  # event time up to which the model has seen windows
+    model_ns: int = 0  # the same of the model in use, which is older where a challenger was refused
     trainings: int = 0
     refused: int = 0  # challengers that did not hold
     verdict: Verdict | None = None  # on the last challenger
@@ -88,6 +99,12 @@ class Learner:
         """What a host did from start to end was found: no model learns from it."""
         self._found.add(host, start_ns, end_ns)
 
+    @property
+    def learning(self) -> Learning:
+        """How far it is."""
+        model_ns = self.model_ns if self.model is not None else 0
+        return Learning(self.model is not None, model_ns, self.trainings - self.refused, self.refused)
+
     def finish(self) -> NDArray[np.void]:
         """None wait."""
         return np.zeros(0, WINDOW)
@@ -98,6 +115,7 @@ class Learner:
         parts: Parts = {
             "plain": of_json(plain),
             "tried": np.array([self._tried_ns], np.int64),
+            "standing": np.array([self.model_ns, self.refused], np.int64),
             "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)]),
         }
         if self.model is not None:
@@ -112,6 +130,7 @@ class Learner:
         self.trained_ns, self.trainings, self._first_ns, self._halvings, found = json_of(parts["plain"])
         self._found = Found(((hi, lo), start, end) for (hi, lo), start, end in found)
         self._tried_ns = int(parts["tried"][0])
+        self.model_ns, self.refused = parts.get("standing", np.array([self.trained_ns, 0])).tolist()
         self._kept = [parts["sample"]]
         if "training" in parts:
             trees, max_samples, seed = parts["forest"].tolist()
@@ -152,7 +171,7 @@ class Learner:
         self.trained_ns = now_ns
         self.trainings += 1
         if self.verdict.holds:
-            self.model = challenger
+            self.model, self.model_ns = challenger, now_ns
         else:
             self.refused += 1
 

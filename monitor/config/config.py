@@ -91,6 +91,7 @@ class Flows(_Section):
     max_tunnel_depth: int = Field(4, ge=0, le=8)
     duplicates: Literal["live", "always", "never"] = "live"  # when a mirror's copies count once
     duplicate_window_ms: float = Field(5, ge=0.01, le=1_000)  # a switch is faster, a retransmission slower
+    elephant_bytes: int = Field(1 << 20, ge=0)  # in overload, packets beyond are only counted; 0: never
 
 
 class Names(_Section):

@@ -237,6 +237,7 @@ class Analysis:
     def _put_away(self) -> None:
         """Write history and state, for the next life."""
         rooms = self._rooms
+        rooms.stages.give_out_halves(rooms.results)  # the next life has not seen them open
         rooms.results.flush()
         self._write(self._learned, rooms.stages.detectors.learned())
         self._save(clean=not self._orphan and not self._renews)

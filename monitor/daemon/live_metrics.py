@@ -35,6 +35,14 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         seconds=0.0,
     )
     set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
+    learning = stages.detectors.learning
+    exposition.set("model_in_use", int(learning.has_model))
+    age_ns = rooms.clock_ns - learning.model_ns if learning.model_ns else 0
+    exposition.set("model_age_seconds", max(age_ns, 0) / 1e9)
+    exposition.set_each("model_trainings_total", {"taken": learning.taken, "refused": learning.refused})
+    if stages.halves is not None:
+        exposition.set("half_flows_joined_total", stages.halves.meetings.met)
+        exposition.set_each("half_flows_given_up_total", stages.halves.given_up)
     rings = rooms.rings.sums()
     exposition.set("ring_received_packets_total", rings["received"])
     exposition.set("filtered_packets_total", max(rings["shown"] - rings["received"], 0))

@@ -1,8 +1,9 @@
 """What is given up when packets come faster than they are worked on, in a written order.
 
     level 1   evidence   nothing yet: reserved for packets behind findings, which are not kept so far
-    level 2   names      the first bytes of flows that open now are not read
-    level 3   packets    frames are passed over and counted
+    level 2   elephants  packets of flows that are large by now are only counted, a third cheaper
+    level 3   names      the first bytes of flows that open now are not read
+    level 4   packets    frames are passed over and counted
 
 How full the ring is decides. A level is entered at once and left one at a time, after the ring has
 been nearly empty for a while: between the two it would otherwise swing with every block.
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from sinks.metrics.overload_steps import OVERLOAD_STEPS
 from wire.flows.records import REF_OPEN
 
-EVIDENCE, NAMES, PACKETS = 1, 2, 3
+EVIDENCE, ELEPHANTS, NAMES, PACKETS = 1, 2, 3, 4
 #: A level is entered when the ring is this full, and left when it has been LOW for CALM_SECONDS.
-ENTER = (0.35, 0.55, 0.80)
+ENTER = (0.35, 0.45, 0.55, 0.80)
 LOW = 0.15
 CALM_SECONDS = 1.0
 #: Stretches of flows whose names were given up, one an episode of overload. Between two of them lie

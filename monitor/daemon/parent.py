@@ -192,6 +192,9 @@ class Parent:
             self._conclude(self._reload)
         if now - self._told >= _TELL_SECONDS:
             self._told = now
+            for child in self._children:
+                if child.orders is not None:
+                    child.orders.flush()
             self._take_up_interfaces()
             self._tell_analysis()
             if not self._ready and now - self._started < _START_SECONDS:

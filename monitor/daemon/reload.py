@@ -61,9 +61,8 @@ class Reload:
         self.problem = self.problem or problem
 
     def lost(self, child: Child) -> None:
-        """A child died; its next life begins with what is decided by then."""
-        if child.name in self._waiting:
-            self.heard(child, f"{child.name} ended while it prepared")
+        """A child died: its next life begins with the old configuration, also if it had prepared."""
+        self.heard(child, f"{child.name} ended meanwhile")
 
     @property
     def decided(self) -> bool:

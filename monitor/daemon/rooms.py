@@ -41,7 +41,7 @@ class Rooms:
         self._seen = (0, 0)
         self._steps: tuple[int, ...] = ()
         self._quiet_looks = 0
-        self.stages = AnalysisStages(settings, workers, PATIENCE_NS)
+        self.stages = AnalysisStages(settings, workers, PATIENCE_NS, halves_may_part=True)
         self.results = _results(config, settings, self.stages)
         self.gaps = Gaps(_origin(settings), workers)
         self.packets = Totals(STEP_COUNTERS)

@@ -11,7 +11,7 @@ import time
 from monitor.config.config import Config
 from monitor.daemon.orders import Order, Orders
 from monitor.daemon.outbox import Outbox
-from monitor.daemon.overload import NAMES, PACKETS, NamesGivenUp, Overload
+from monitor.daemon.overload import ELEPHANTS, NAMES, PACKETS, NamesGivenUp, Overload
 from monitor.daemon.renewal import Renewal
 from monitor.pipeline.handover import Step
 from monitor.pipeline.pipeline import Place, WorkerStages
@@ -64,6 +64,7 @@ class Worker:
         settings = settings_from(config, pseudonymise=True, live=True)
         place = Place(number, int(start["life"]), by_time=True)
         self._stages = WorkerStages(settings.flows, settings.names, place)
+        self._elephant_bytes = config.flows.elephant_bytes
         self._outbox = Outbox(self._stages.namer.strings)
         self._renewal = Renewal(self._stages.namer.strings, time.monotonic())
         self._renews = False
@@ -104,6 +105,7 @@ class Worker:
             self._count()
             self._hand_over(self._stages.tick(int(block.timestamp_ns.max())))
             return
+        self._stages.table.bypass_elephants(self._elephant_bytes if level >= ELEPHANTS else 0)
         flows = self._stages.count(block)
         flows.refs = self._names.filter(flows.refs, level >= NAMES)
         self._hand_over(self._stages.read(flows))

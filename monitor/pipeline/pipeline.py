@@ -19,6 +19,7 @@ from detectors.catalogue.settings import CatalogueSettings
 from detectors.judge import Detectors
 from detectors.track import Judged
 from monitor.pipeline.ahead import run_ahead
+from monitor.pipeline.halves import HalfJoin
 from monitor.pipeline.handover import CAPTURE_COUNTERS, MAX_WORKERS, STEP_COUNTERS, Step
 from monitor.pipeline.merge import Due, Merge
 from monitor.pipeline.stages import StageSettings
@@ -137,13 +138,25 @@ class Taker(Protocol):
 class AnalysisStages:
     """The rooms behind the workers: join, classes, windows, findings, and the records of all."""
 
-    def __init__(self, settings: StageSettings, workers: int = 1, patience: int | None = None) -> None:
-        """patience: see Merge. Raises what Detectors raises for a catalogue or model it cannot use."""
+    def __init__(
+        self,
+        settings: StageSettings,
+        workers: int = 1,
+        patience: int | None = None,
+        halves_may_part: bool = False,
+    ) -> None:
+        """patience: see Merge. halves_may_part: the parts of a flow may come from several workers.
+
+        Raises what Detectors raises for a catalogue or model it cannot use.
+        """
         self.join = NameJoin(settings.names)
         self.strings = self.join.strings
         self.detectors = Detectors(settings.detectors, self.strings)
         self.clock_ns = 0  # the event clock that all workers have passed
         self.merge = Merge(workers, patience)
+        self.halves = None
+        if halves_may_part and workers > 1:
+            self.halves = HalfJoin(workers * settings.flows.max_flows, settings.flows.vlan_mode)
         self._tongues = [_Tongue() for _ in range(workers)]
 
     def take(self, step: Step, results: Taker) -> None:
@@ -156,6 +169,8 @@ class AnalysisStages:
         """A new life of a worker begins: its strings and its counters start anew."""
         self._tongues[worker] = _Tongue()
         self.join.forget_worker(worker, MAX_WORKERS)
+        if self.halves is not None:
+            self.halves.forget_worker(worker)
 
     def leave(self, worker: int, results: Taker) -> None:
         """A worker is gone; nothing waits for it any longer, until it sends a step again."""
@@ -168,10 +183,12 @@ class AnalysisStages:
         for worker in range(len(self._tongues)):
             self.merge.leave(worker)
         self._pass(results)
+        self.give_out_halves(results)
         results.take(self.detectors.so_far(self.clock_ns))
 
     def finish(self, results: Results) -> None:
         """All workers have ended: close what is open."""
+        self.give_out_halves(results)
         results.close_history()
         results.take(self.detectors.finish())
         results.embeddings = self.detectors.embeddings()
@@ -199,13 +216,25 @@ class AnalysisStages:
         due = self.merge.due()
         if due is None:
             return
-        self.join.apply(due.events)
-        self.detectors.take_opens(due.events)
-        for step in due.steps:
+        events, steps = due.events, due.steps
+        if self.halves is not None:
+            events, steps = self.halves.join(due)
+        self.join.apply(events)
+        self.detectors.take_opens(events)
+        self._carry(steps, results)
+        self._close(due, results)
+
+    def _carry(self, steps: list[Step], results: Taker) -> None:
+        """Steps in their order, to history, minutes and counts."""
+        for step in steps:
             self._keep(step, results)
             self._judge(step)
             self.join.forget(_ended(step.rows))
-        self._close(due, results)
+
+    def give_out_halves(self, results: Taker) -> None:
+        """What still waits for its other half waits no longer."""
+        if self.halves is not None:
+            self._carry(self.halves.rest(), results)
 
     def _keep(self, step: Step, results: Taker) -> None:
         """Rows of flows that ended or are due: named, classified, into the history."""

@@ -39,6 +39,10 @@ RULES = RULE_NAMES
 SHED_PACKETS = ("overload", "lost_in_crash", "unreadable")
 ROLES = ("analysis", "worker")
 RELOAD_RESULTS = ("taken", "refused")
+#: What became of a model that the sensor made: it scores from then on, or the one before it goes on.
+TRAININGS = ("taken", "refused")
+#: What waits no longer for the rest of its flow, or found no room to wait.
+GIVEN_UP = ("flows", "rows")
 WRITES = ("findings", "history", "state")
 
 #: Label values that stand in the catalogue, not in the code.
@@ -120,6 +124,15 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "kernel_faults_total", "Blocks given up because a bounds check of compiled code fired."),
     _metric(GAUGE, "flows_active", "Flows in the table."),
     _metric(COUNTER, "flows_opened_total", "Flows that were opened."),
+    _metric(
+        COUNTER, "half_flows_joined_total", "Flows that were joined to another worker's half of them."
+    ),
+    _metric(
+        COUNTER,
+        "half_flows_given_up_total",
+        "What stays half because the join had no room: flows that opened, rows that waited.",
+        ("what", GIVEN_UP),
+    ),
     _metric(COUNTER, "flow_evictions_total", "Flows ended early because the table was full."),
     _metric(COUNTER, "flows_total", "Flows that ended, by protocol.", "proto"),
     _metric(COUNTER, "tcp_flows_total", "TCP flows that ended, by how.", "end"),
@@ -146,6 +159,18 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "service_flows_total", "Flows that ended, by service.", "service"),
     _metric(COUNTER, "service_bytes_total", "Bytes on the wire, both directions, by service.", "service"),
     _metric(COUNTER, "windows_total", "Host-minutes, by what became of them.", "phase"),
+    _metric(GAUGE, "model_in_use", "1 when a model scores host-minutes, 0 while they are only collected."),
+    _metric(
+        GAUGE,
+        "model_age_seconds",
+        "Event time since the model in use was learned; 0 for none and for a file's.",
+    ),
+    _metric(
+        COUNTER,
+        "model_trainings_total",
+        "Models that the sensor made itself, by result.",
+        ("result", TRAININGS),
+    ),
     _metric(HISTOGRAM, "anomaly_score", "Scores of host-minutes; higher is stranger."),
     _metric(COUNTER, "findings_total", "Findings, by rule.", "rule"),
     _metric(
@@ -164,9 +189,14 @@ METRICS: tuple[Metric, ...] = (
     _metric(
         GAUGE,
         "overload_level",
-        "What is given up now: 1 nothing yet (evidence, reserved), 2 names, 3 packets.",
+        "What is given up now: 1 nothing yet (evidence, reserved), 2 elephants, 3 names, 4 packets.",
     ),
     _metric(COUNTER, "overload_total", "Times that a kind of work was given up.", ("step", OVERLOAD_STEPS)),
+    _metric(
+        COUNTER,
+        "elephant_packets_total",
+        "Packets of large flows that were only counted because of overload.",
+    ),
     _metric(COUNTER, "names_shed_flows_total", "Flows whose names were not read because of overload."),
     _metric(COUNTER, "process_restarts_total", "Processes that ended unasked.", ("role", ROLES)),
     _metric(COUNTER, "process_stalls_total", "Processes that were ended because they made no progress."),

@@ -20,6 +20,7 @@ _OF_THE_TABLE = {
     "kernel_faults_total": "kernel_faults",
     "flows_opened_total": "flows_opened",
     "flow_evictions_total": "flows_evicted",
+    "elephant_packets_total": "elephant_packets",
 }
 
 

@@ -76,3 +76,8 @@ def test_a_learner_keeps_its_champion() -> None:
     assert learner.trainings == 2
     assert learner.refused == 1
     assert learner.model is champion
+    assert (learner.learning.taken, learner.learning.refused) == (1, 1)
+    assert 0 < learner.learning.model_ns < learner.trained_ns, "the champion is the older one"
+    again = Learner(FOREST, Schedule(**hours))
+    again.restore(learner.state())
+    assert again.learning == learner.learning

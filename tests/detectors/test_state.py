@@ -74,6 +74,13 @@ def test_a_restart_changes_nothing(stops: list[int]) -> None:
     assert {"dns-tunnel", "scan-horizontal"} <= patterns
 
 
+def test_what_was_learned_before_embeddings_were_kept_is_taken_back() -> None:
+    learned = Detectors(SETTINGS, StringTable(1_000, 10_000)).learned()
+    earlier = {key: value for key, value in learned.items() if not key.startswith("riders/")}
+    assert len(earlier) < len(learned)
+    Detectors(SETTINGS, StringTable(1_000, 10_000)).recall(earlier)
+
+
 def test_what_goes_on_is_told_at_a_stop_and_again_when_it_has_grown() -> None:
     detectors = Detectors(SETTINGS, StringTable(1_000, 10_000))
 

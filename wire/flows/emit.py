@@ -21,6 +21,7 @@ from wire.flows.records import (
     TCP,
 )
 from wire.flows.slots import (
+    HALF_BYPASSED,
     MINUTE_NS,
     STATE_ANSWERED,
     STATE_CLOSED,
@@ -190,7 +191,8 @@ def _write_half(row, direction, half):  # type: ignore[no-untyped-def]
     deviation = np.nan
     if packets > 0:
         mean = half.bytes / packets
-    if packets > 1:
+    looked_at = (half.state & HALF_BYPASSED) == 0  # else minima, maxima are of what was looked at
+    if packets > 1 and looked_at:
         spread = half.size_squares - np.float64(half.bytes) * mean
         deviation = np.sqrt(max(spread, 0.0) / (packets - 1))
     row.size_mean[direction] = mean
@@ -206,7 +208,7 @@ def _write_half(row, direction, half):  # type: ignore[no-untyped-def]
         row.iat_mean_ms[direction] = mean
         row.iat_min_ms[direction] = half.gap_min_ms
         row.iat_max_ms[direction] = half.gap_max_ms
-        if gaps > 1:
+        if gaps > 1 and looked_at:
             row.iat_std_ms[direction] = np.sqrt(max(half.gap_squares - total * mean, 0.0) / (gaps - 1))
 
 
@@ -230,5 +232,6 @@ def clear_row_counters(half):  # type: ignore[no-untyped-def]
     half.retransmissions = 0
     half.zero_windows = 0
     half.flags = 0
+    half.state &= ~HALF_BYPASSED
     half.ttl_min = 0
     half.ttl_max = 0

@@ -7,7 +7,7 @@ import numpy as np
 from wire.flows.bytes_be import u16
 from wire.flows.emit import OUT_REFS
 from wire.flows.records import CLIENT_TO_SERVER, REF_OPEN, REF_PAYLOAD, TCP, UDP
-from wire.flows.slots import HALF_HAS_BASE
+from wire.flows.slots import HALF_HAS_BASE, STATE_MIDSTREAM
 from wire.kernel import kernel
 
 #: A ClientHello of 16 KiB and its record headers (and a proxy's greeting before it).
@@ -18,7 +18,8 @@ SERVER_STREAM_BYTES = 8 * 1024
 UNKNOWN_STREAM_BYTES = 2 * 1024
 _HTTP_RESPONSE_BYTES = 4 * 1024
 UDP_DATAGRAMS = 12
-_UNBOUNDED = 0x7FFFFFFF
+#: All of it.
+UNBOUNDED = 0x7FFFFFFF
 
 
 @kernel(inline=True)
@@ -26,13 +27,13 @@ def first_budget(protocol, direction, client_port, server_port):  # type: ignore
     """Bytes (TCP) or datagrams (UDP) of a direction that names want; DNS is read whole."""
     if protocol == UDP:
         if server_port == 53 or server_port == 5353 or server_port == 5355:
-            return _UNBOUNDED
+            return UNBOUNDED
         if client_port == 53 or client_port == 5353 or client_port == 5355:
-            return _UNBOUNDED
+            return UNBOUNDED
         return UDP_DATAGRAMS
     if protocol == TCP:
         if server_port == 53:
-            return _UNBOUNDED
+            return UNBOUNDED
         return CLIENT_STREAM_BYTES if direction == CLIENT_TO_SERVER else SERVER_STREAM_BYTES
     return 0
 
@@ -64,7 +65,7 @@ def _budget_by_start(buffer, start, end, direction):  # type: ignore[no-untyped-
 
 @kernel(inline=True)
 def announce(flow, out, frame, timestamp_ns):  # type: ignore[no-untyped-def]
-    """Tell names of a new flow."""
+    """Tell of a new flow."""
     at = out.used[OUT_REFS]
     out.used[OUT_REFS] = at + 1
     ref = out.refs[at]
@@ -74,6 +75,7 @@ def announce(flow, out, frame, timestamp_ns):  # type: ignore[no-untyped-def]
     ref.stream_offset = 0
     ref.direction = CLIENT_TO_SERVER
     ref.kind = REF_OPEN
+    ref.fresh = 1 if flow.protocol == TCP and (flow.state & STATE_MIDSTREAM) == 0 else 0
 
 
 @kernel(inline=True)
@@ -82,7 +84,7 @@ def show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns
     length = packet.payload_end - packet.payload_start
     position = np.int64(0)
     if flow.protocol == UDP:
-        if half.budget != _UNBOUNDED:
+        if half.budget != UNBOUNDED:
             half.budget -= 1
     else:
         syn = 1 if (packet.flags & 2) != 0 else 0
@@ -92,9 +94,9 @@ def show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns
         position = (packet.sequence + syn - np.int64(half.base_sequence)) & 0xFFFFFFFF
         if position >= half.budget:
             return
-        if position == 0 and half.budget != _UNBOUNDED:
+        if position == 0 and half.budget != UNBOUNDED:
             half.budget = _budget_by_start(buffer, packet.payload_start, packet.payload_end, direction)
-        if half.budget == _UNBOUNDED and position > 0x7FFFFFF0:
+        if half.budget == UNBOUNDED and position > 0x7FFFFFF0:
             return
     at = out.used[OUT_REFS]
     out.used[OUT_REFS] = at + 1
@@ -105,6 +107,7 @@ def show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns
     ref.stream_offset = position
     ref.direction = direction
     ref.kind = REF_PAYLOAD
+    ref.fresh = 0
 
 
 @kernel(inline=True)
@@ -119,3 +122,5 @@ def _write_key(ref, flow, frame, timestamp_ns):  # type: ignore[no-untyped-def]
     ref.client_port = flow.client_port
     ref.server_port = flow.server_port
     ref.protocol = flow.protocol
+    ref.vlan = flow.vlan
+    ref.vlan_inner = flow.vlan_inner

@@ -43,9 +43,12 @@ PAYLOAD_REF = np.dtype(
         ("server_lo", "u8"),
         ("client_port", "u2"),
         ("server_port", "u2"),
-        ("protocol", "u1"),  # TCP | UDP
+        ("protocol", "u1"),  # PAYLOAD: TCP | UDP
         ("direction", "u1"),  # CLIENT_TO_SERVER | SERVER_TO_CLIENT
         ("kind", "u1"),  # REF_OPEN | REF_PAYLOAD
+        ("fresh", "u1"),  # OPEN: 1 when a TCP SYN opened the flow
+        ("vlan", "i2"),  # of the flow, -1 without
+        ("vlan_inner", "i2"),
     ]
 )
 

@@ -27,6 +27,9 @@ STATE_CLOSED = 256  # both FINs, in either order, before any RST
 
 #: Bits of HALF.state.
 HALF_HAS_NEXT, HALF_HAS_BASE, HALF_SYN = 1, 2, 4
+HALF_SEEN = 8  # a TCP packet of this direction was seen
+HALF_GOES_ON = 16  # after its SYN this side went on: it has heard the other, whether we have or not
+HALF_BYPASSED = 32  # some packets of this row were only counted
 
 #: What the two directions of a flow share.
 SLOT = np.dtype(
@@ -116,6 +119,7 @@ COUNTERS = (
     "fragments",
     "truncated_payloads",
     "duplicates",  # copies of a packet that was decoded
+    "elephant_packets",  # only counted to their flow (count.py)
 )
 (
     COUNT_PACKETS,
@@ -128,7 +132,8 @@ COUNTERS = (
     COUNT_FRAGMENTS,
     COUNT_TRUNCATED,
     COUNT_DUPLICATES,
-) = range(10)
+    COUNT_ELEPHANTS,
+) = range(11)
 
 
 class TableArrays(NamedTuple):

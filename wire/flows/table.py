@@ -42,7 +42,13 @@ class FlowSettings:
     vlan: str = "ignore"
     max_tunnel_depth: int = 4
     duplicate_window_seconds: float = 0.0  # within it a copy of a packet is not counted; 0: all are
+    elephant_bytes: int = 0  # of a direction in one row, beyond which packets are only counted; 0: never
     flow_id_key: int = 0
+
+    @property
+    def vlan_mode(self) -> int:
+        """`vlan` as VLAN_*."""
+        return _VLAN_MODES[self.vlan]
 
 
 class _KernelSettings(NamedTuple):
@@ -51,6 +57,7 @@ class _KernelSettings(NamedTuple):
     active_ns: NDArray[np.int64]
     max_tunnel_depth: NDArray[np.int64]
     duplicate_window_ns: NDArray[np.int64]
+    elephant_bytes: NDArray[np.int64]
     spread: NDArray[np.int64]  # the worker's place, and how many share the flows
 
 
@@ -99,16 +106,23 @@ class FlowTable:
         self._table.numbers[NEXT_SERIAL] = self.first_serial
         self._kernel_settings = _KernelSettings(
             secret=np.array([key ^ 0x243F6A8885A308D3, key ^ 0x13198A2E03707344], np.uint64),
-            vlan_mode=np.array([_VLAN_MODES[settings.vlan]], np.int64),
+            vlan_mode=np.array([settings.vlan_mode], np.int64),
             active_ns=np.array([settings.active_timeout_seconds * 1e9], np.int64),
             max_tunnel_depth=np.array([settings.max_tunnel_depth], np.int64),
             duplicate_window_ns=np.array([settings.duplicate_window_seconds * 1e9], np.int64),
+            elephant_bytes=np.array([settings.elephant_bytes], np.int64),
             spread=np.array([self.mine, self.of], np.int64),
         )
         self._idle_ns = np.array([seconds * 1e9 for seconds in settings.idle_seconds], np.int64)
         self._service_ports = np.zeros(65_536, np.uint8)
         self._service_ports[:1024] = 1
         self._service_ports[list(_SERVICE_PORTS)] = 1
+
+
+    def bypass_elephants(self, elephant_bytes: int) -> None:
+        """From now on only count packets of directions that are so large; 0: look at every packet."""
+        assert self._kernel_settings is not None
+        self._kernel_settings.elephant_bytes[0] = elephant_bytes
 
     def advance(self, block: FrameBlock) -> Iterator[FlowOutput]:
         """Carry a block into the table; yields once, or more often when much is due at once."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wire.flows.count import add_packet, follow_tcp, is_new_connection
+import numpy as np
+
+from wire.flows.count import add_packet, count_only, follow_tcp, is_elephant, is_new_connection
 from wire.flows.decode import decode_frame
 from wire.flows.duplicates import is_copy
 from wire.flows.emit import emit_delta, emit_row, has_room
@@ -37,6 +39,8 @@ from wire.kernel import kernel
 
 _HOUR_NS = 3_600_000_000_000
 _EXPIRE_EVERY_NS = 100_000_000
+#: Fewer copies than one in so many packets come from repetitions that look alike, not from a mirror.
+_RARE = 1000
 
 
 @kernel(inline=True)
@@ -118,12 +122,11 @@ def _touch(table, slot, out, timestamp_ns):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _track(  # type: ignore[no-untyped-def]
-    buffer, table, packet, hashed, frame, interface, wire_bytes, timestamp_ns, settings, idle_ns,
+    buffer, table, packet, hashed, found, frame, interface, wire_bytes, timestamp_ns, settings, idle_ns,
     service_ports, out,
 ):  # fmt: skip
-    """Count a decoded packet to its flow, opening and ending flows as it asks."""
+    """Count a decoded packet to its flow (`found`: by index.find), opening and ending flows as it asks."""
     secret = settings.secret[0]
-    found = find(table, packet, hashed, settings.vlan_mode[0])
     slot = found >> 1
     direction = found & 1
     if found != NO_SLOT:
@@ -138,12 +141,17 @@ def _track(  # type: ignore[no-untyped-def]
             emit_delta(table, slot, out, 0, END_NONE)
             emit_row(table, slot, out, 1, END_NONE, secret)
             flow.row_start_ns = timestamp_ns
-    named = packet.protocol == TCP or packet.protocol == UDP
+    if found != NO_SLOT and is_elephant(table.halves[found], packet, settings.elephant_bytes[0]):
+        if table.numbers[JUMP_NS] != 0:
+            table.numbers[JUMP_SLOT] = slot
+        _touch(table, slot, out, timestamp_ns)
+        count_only(table, slot, direction, packet, wire_bytes, timestamp_ns)
+        move_to_end(table, slot, np.int64(table.slots[slot].list))
+        return
     if found == NO_SLOT:
         slot = take_slot(table, out, idle_ns, table.numbers[CLOCK_NS], secret)
         direction = open_flow(table, slot, packet, hashed, interface, timestamp_ns, service_ports)
-        if named:
-            announce(table.slots[slot], out, frame, timestamp_ns)
+        announce(table.slots[slot], out, frame, timestamp_ns)
     if table.numbers[JUMP_NS] != 0:
         table.numbers[JUMP_SLOT] = slot
     _touch(table, slot, out, timestamp_ns)
@@ -156,9 +164,16 @@ def _track(  # type: ignore[no-untyped-def]
     half = table.halves[2 * slot + direction]
     if packet.protocol == TCP and packet.fragment != FRAGMENT_LATER:
         kind = follow_tcp(table, slot, direction, packet, timestamp_ns)
+    named = packet.protocol == TCP or packet.protocol == UDP
     if named and packet.payload_end > packet.payload_start and half.budget > 0:
         show_payload(buffer, packet, flow, half, direction, out, frame, timestamp_ns)
     move_to_end(table, slot, kind)
+
+
+@kernel(inline=True)
+def _copies_are_rare(table):  # type: ignore[no-untyped-def]
+    """Whether this is no mirror that doubles packets: then an elephant's need not be remembered."""
+    return table.counters[COUNT_DUPLICATES] * _RARE < table.counters[COUNT_DECODED]
 
 
 @kernel
@@ -222,7 +237,14 @@ def track_block(  # type: ignore[no-untyped-def]
             continue
         hashed = key_hash(packet, settings.vlan_mode[0], settings.secret[1])
         ours = is_ours(hashed, mine, of)
+        found = np.int64(NO_SLOT)
+        if ours:
+            found = find(table, packet, hashed, settings.vlan_mode[0])
         window_ns = settings.duplicate_window_ns[0]
+        elephant_bytes = settings.elephant_bytes[0]
+        if elephant_bytes > 0 and found != NO_SLOT and _copies_are_rare(table):
+            if is_elephant(table.halves[found], packet, elephant_bytes):
+                window_ns = 0
         copy = False
         if window_ns > 0:  # of all frames, so that what is remembered is the same for any number of workers
             copy = is_copy(table.recent, buffer, packet, timestamp_ns, window_ns, settings.secret[1])
@@ -238,7 +260,7 @@ def track_block(  # type: ignore[no-untyped-def]
             if packet.payload_end - packet.payload_start < packet.payload_bytes:
                 table.counters[COUNT_TRUNCATED] += 1
         _track(
-            buffer, table, packet, hashed, i, interfaces[i], wire, timestamp_ns, settings, idle_ns,
+            buffer, table, packet, hashed, found, i, interfaces[i], wire, timestamp_ns, settings, idle_ns,
             service_ports, out,
         )  # fmt: skip
     return len(offsets)

@@ -44,6 +44,9 @@ EVENT = np.dtype(
         ("protocol", "u1"),
         ("kind", "u1"),  # EVENT_*
         ("offered", "u1"),  # ECH: 1 when a configuration was offered
+        ("fresh", "u1"),  # OPEN: 1 when a TCP SYN opened the flow
+        ("vlan", "i2"),  # of the flow, -1 without
+        ("vlan_inner", "i2"),
     ]
 )
 
@@ -69,6 +72,9 @@ def _next_event(events, work, ref, order, kind):  # type: ignore[no-untyped-def]
     event.protocol = ref.protocol
     event.kind = kind
     event.offered = 0
+    event.fresh = ref.fresh
+    event.vlan = ref.vlan
+    event.vlan_inner = ref.vlan_inner
     return at
 
 

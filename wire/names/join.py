@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.flows.records import TCP, UDP
 from wire.kernel import kernel
 from wire.names.answers import (
     FOUND_NONE,
@@ -176,7 +177,7 @@ def apply_events(index, told, blank, heads1, answers, found, events, first):  # 
                 answers, event.client_hi, event.client_lo, event.name, event.offered, event.timestamp_ns,
                 event.ttl_seconds,
             )  # fmt: skip
-        elif event.kind == EVENT_OPEN:
+        elif event.kind == EVENT_OPEN and (event.protocol == TCP or event.protocol == UDP):
             if heads.free_state < 0 and heads.may_grow:
                 return i
             _look_up_server(index, told, blank, heads, answers, found, event)

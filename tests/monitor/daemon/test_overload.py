@@ -12,17 +12,17 @@ from wire.flows.records import PAYLOAD_REF, REF_OPEN, REF_PAYLOAD
 def test_work_is_given_up_in_the_written_order_and_taken_up_again() -> None:
     overload = Overload()
     levels = [overload.look(filling, now=0.0) for filling in (0.0, *ENTER)]
-    assert levels == [0, 1, 2, 3]
-    assert OVERLOAD_STEPS == ("evidence", "names", "packets")
-    assert overload.entered == {"evidence": 1, "names": 1, "packets": 1}
-    calm = [overload.look(0.0, now=1.0 + CALM_SECONDS * i) for i in range(5)]
-    assert calm == [3, 2, 1, 0, 0]
+    assert levels == [0, 1, 2, 3, 4]
+    assert OVERLOAD_STEPS == ("evidence", "elephants", "names", "packets")
+    assert overload.entered == dict.fromkeys(OVERLOAD_STEPS, 1)
+    calm = [overload.look(0.0, now=1.0 + CALM_SECONDS * i) for i in range(6)]
+    assert calm == [4, 3, 2, 1, 0, 0]
 
 
 def test_a_sudden_flood_enters_every_level_at_once() -> None:
     overload = Overload()
-    assert overload.look(1.0, 0.0) == 3
-    assert overload.entered == {"evidence": 1, "names": 1, "packets": 1}
+    assert overload.look(1.0, 0.0) == 4
+    assert overload.entered == dict.fromkeys(OVERLOAD_STEPS, 1)
 
 
 def test_a_level_stays_while_the_ring_is_neither_full_nor_empty() -> None:
@@ -30,7 +30,7 @@ def test_a_level_stays_while_the_ring_is_neither_full_nor_empty() -> None:
     overload.look(ENTER[1], 0.0)
     for i in range(100):  # between the edges, and now and then low for a moment
         assert overload.look(LOW if i % 3 else (LOW + ENTER[0]) / 2, i * CALM_SECONDS / 2) == 2
-    assert overload.entered["names"] == 1
+    assert overload.entered["elephants"] == 1
 
 
 def _block(*flows: tuple[int, int]) -> np.ndarray:

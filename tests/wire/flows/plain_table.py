@@ -50,25 +50,32 @@ class Direction:
     zero_windows: int = 0
     highest_end: int | None = None
     syn: int | None = None  # sequence number of the newest SYN
+    seen: bool = False
+    goes_on: bool = False  # it acknowledged something after its SYN
+    looked_at: list[bool] = field(default_factory=list)  # False: only counted
 
     def start_row(self) -> None:
         self.sizes, self.payloads, self.times, self.ttls = [], [], [], []
         self.flags = self.retransmissions = self.zero_windows = 0
+        self.looked_at = []
 
     def facts(self) -> dict[str, float]:
         gaps = [(b - a) / 1e6 for a, b in zip(self.times, self.times[1:], strict=False)]
+        all_seen = all(self.looked_at)
+        sizes = [size for size, seen in zip(self.sizes, self.looked_at, strict=True) if seen]
+        seen_gaps = [gap for gap, seen in zip(gaps, self.looked_at[1:], strict=True) if seen]
         return {
             "packets": len(self.sizes),
             "bytes": sum(self.sizes),
             "payload_bytes": sum(self.payloads),
             "size_mean": statistics.fmean(self.sizes) if self.sizes else math.nan,
-            "size_std": statistics.stdev(self.sizes) if len(self.sizes) > 1 else math.nan,
-            "size_min": min(self.sizes, default=0),
-            "size_max": max(self.sizes, default=0),
+            "size_std": statistics.stdev(sizes) if len(sizes) > 1 and all_seen else math.nan,
+            "size_min": min(sizes, default=0),
+            "size_max": max(sizes, default=0),
             "iat_mean_ms": statistics.fmean(gaps) if gaps else math.nan,
-            "iat_std_ms": statistics.stdev(gaps) if len(gaps) > 1 else math.nan,
-            "iat_min_ms": min(gaps, default=math.nan),
-            "iat_max_ms": max(gaps, default=math.nan),
+            "iat_std_ms": statistics.stdev(gaps) if len(gaps) > 1 and all_seen else math.nan,
+            "iat_min_ms": min(seen_gaps, default=0.0 if gaps else math.nan),
+            "iat_max_ms": max(seen_gaps, default=0.0 if gaps else math.nan),
             "tcp_flags": self.flags,
             "retransmissions": self.retransmissions,
             "zero_windows": self.zero_windows,
@@ -106,7 +113,7 @@ class Flow:
             return 3
         if self.closed or self.reset:
             return 2
-        return 1 if self.established else 0
+        return 1 if self.established or any(half.goes_on for half in self.directions) else 0
 
 
 class PlainTable:
@@ -146,8 +153,14 @@ class PlainTable:
         if flow is None:
             flow = self._open(key, ends, packet)
         direction = 0 if ends[0] == flow.client else 1
-        self._count(flow, direction, packet)
-        if not packet.udp:
+        elephant = self._is_elephant(flow, direction, packet)
+        self._count(flow, direction, packet, not elephant)
+        if elephant:
+            half = flow.directions[direction]
+            half.flags |= packet.flags
+            if half.highest_end is not None:
+                half.highest_end = packet.sequence + packet.payload
+        elif not packet.udp:
             self._follow(flow, direction, packet)
 
     def finish(self) -> None:
@@ -180,8 +193,11 @@ class PlainTable:
             self.expire_at = self.clock + 100_000_000
 
     def _opens_another(self, flow: Flow, direction: int, packet: Packet) -> bool:
-        if packet.udp or packet.flags & (SYN | ACK) != SYN:
+        if packet.udp or not packet.flags & SYN:
             return False
+        if packet.flags & ACK:  # it tells only where the client is not seen
+            seen = flow.directions[direction].syn
+            return not flow.directions[1 - direction].seen and seen is not None and packet.sequence != seen
         if flow.closed or flow.reset:
             return True
         seen = flow.directions[direction].syn
@@ -223,26 +239,35 @@ class PlainTable:
         self.flows[key] = flow
         return flow
 
-    def _count(self, flow: Flow, direction: int, packet: Packet) -> None:
+    def _is_elephant(self, flow: Flow, direction: int, packet: Packet) -> bool:
+        sent = flow.directions[direction].sizes
+        dns = flow.server[1] == 53 or (packet.udp and flow.client[1] == 53)
+        large = bool(sent) and sum(sent) >= self.settings.elephant_bytes > 0
+        return large and not dns and not packet.flags & (SYN | FIN | RST)
+
+    def _count(self, flow: Flow, direction: int, packet: Packet, looked_at: bool) -> None:
         minute = packet.timestamp_ns // MINUTE
         if flow.pending_minute != minute:
             self._delta(flow, over=False, ended="none")
             flow.pending_minute = minute
         flow.pending.append((direction, packet.wire_bytes, packet.payload))
-        if len(flow.first) < 8:
-            gap = (packet.timestamp_ns - flow.last_ns) // 1000
+        if len(flow.first) < 8 and looked_at:
+            gap = packet.timestamp_ns // 1000 - flow.last_ns // 1000
             flow.first.append((packet.wire_bytes * (-1 if direction else 1), gap))
         half = flow.directions[direction]
         half.sizes.append(packet.wire_bytes)
         half.payloads.append(packet.payload)
         half.times.append(packet.timestamp_ns)
-        half.ttls.append(packet.ttl)
+        half.looked_at.append(looked_at)
+        if looked_at:
+            half.ttls.append(packet.ttl)
         flow.last_ns = packet.timestamp_ns
         flow.heard = self.heard
 
     def _follow(self, flow: Flow, direction: int, packet: Packet) -> None:
         half = flow.directions[direction]
         half.flags |= packet.flags
+        half.seen = True
         if packet.window == 0 and not packet.flags & (SYN | RST | FIN):
             half.zero_windows += 1
         occupied = packet.payload + bool(packet.flags & SYN) + bool(packet.flags & FIN)
@@ -261,11 +286,13 @@ class PlainTable:
             half.syn = packet.sequence
             if not packet.flags & ACK:
                 flow.syn_ns = packet.timestamp_ns
-        elif not packet.flags & RST and direction == 0 and not flow.established:
-            if flow.directions[1].syn is not None:
-                flow.established = True
-                if flow.syn_ns is not None:
-                    flow.rtt_ms = (packet.timestamp_ns - flow.syn_ns) / 1e6
+        elif not packet.flags & RST:
+            goes_on = half.syn is not None and not half.goes_on and bool(packet.flags & ACK)
+            opens = direction == 0 and not flow.established and flow.directions[1].syn is not None
+            half.goes_on |= goes_on
+            flow.established |= opens
+            if direction == 0 and (goes_on or opens) and flow.syn_ns is not None:
+                flow.rtt_ms = (packet.timestamp_ns - flow.syn_ns) / 1e6
         if packet.flags & RST:
             flow.reset = True
         if packet.flags & FIN:

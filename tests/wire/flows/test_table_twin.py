@@ -88,6 +88,7 @@ settings_drawn = st.builds(
     FlowSettings,
     max_flows=st.sampled_from((1, 2, 3, 100)),
     active_timeout_seconds=st.sampled_from((5.0, 300.0)),
+    elephant_bytes=st.sampled_from((0, 0, 200, 2000)),
     idle_seconds=st.sampled_from(((1.0, 4.0, 0.5, 2.0, 1.0), (30.0, 300.0, 10.0, 60.0, 30.0))),
 )
 

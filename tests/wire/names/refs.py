@@ -43,7 +43,8 @@ class RefMaker:
     ) -> None:
         """One reference; `at` is the stream offset, `hosts` client and server."""
         row = (flow, time_ns, len(self.bytes), len(payload), at, len(self.rows))
-        self.rows.append((*row, *address(hosts[0]), *address(hosts[1]), *ports, protocol, side, kind))
+        key = (*address(hosts[0]), *address(hosts[1]), *ports)
+        self.rows.append((*row, *key, protocol, side, kind, 0, -1, -1))
         self.bytes += payload
 
     def block(self) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
