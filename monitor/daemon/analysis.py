@@ -24,6 +24,7 @@ from monitor.daemon.worker import first_order
 from monitor.errors import USAGE, CommandEnd, tell, user_errors
 from monitor.health.endpoint import Endpoint
 from monitor.health.health import Health, HealthWatch
+from monitor.kernels import lean_numba
 
 _WAIT_SECONDS = 0.2
 _REFRESH_SECONDS = 1.0
@@ -37,6 +38,7 @@ _OF_ANOTHER_VERSION = (KeyError, ValueError, TypeError, IndexError)
 
 def work(orders: Orders) -> None:
     """The whole life of an analysis. Ends when told, or when the parent is gone."""
+    lean_numba.import_lean()
     start = first_order(orders)
     if start is None:
         return

@@ -13,6 +13,7 @@ from monitor.daemon.orders import Order, Orders
 from monitor.daemon.outbox import Outbox
 from monitor.daemon.overload import ELEPHANTS, NAMES, PACKETS, NamesGivenUp, Overload
 from monitor.daemon.renewal import Renewal
+from monitor.kernels import lean_numba
 from monitor.pipeline.handover import Step
 from monitor.pipeline.pipeline import Place, WorkerStages
 from monitor.pipeline.stages import settings_from
@@ -34,6 +35,7 @@ _SHARE_OF_DRAIN = 0.2
 
 def work(orders: Orders) -> None:
     """The whole life of a worker. Ends when told, or when the parent is gone."""
+    lean_numba.import_lean()
     start = first_order(orders)
     if start is not None:
         Worker(orders, start).run()

@@ -19,6 +19,7 @@ from monitor.config import config_file
 from monitor.config.config import Metrics
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
 from monitor.health.endpoint import Endpoint
+from monitor.kernels import lean_numba
 from monitor.replay.session import Session
 from monitor.replay.summary_text import finding_text, write_table
 from monitor.shipped import shipped
@@ -50,6 +51,7 @@ def parsed_speed(text: str) -> float:
 
 def play(capture: str | None, speed: float, config_path: Path | None, stay: bool) -> int:
     """Play a capture to its end; the exit code. Raises what user_errors turns into CommandEnd."""
+    lean_numba.import_lean()
     config = config_file.load(config_path)
     path = capture or str(shipped(DEMONSTRATION))
     stop = _stop_on_signals()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monitor.config import config_file
 from monitor.errors import CUT_OFF, WHOLE, tell, user_errors
+from monitor.kernels import lean_numba
 from monitor.replay.progress import progress_of
 from monitor.replay.session import Session
 from monitor.replay.spread import Spread
@@ -27,6 +28,7 @@ def replay(
 
     workers: processes that read; 1: this one reads too.
     """
+    lean_numba.import_lean()
     with user_errors():
         config = config_file.load(config_path)
         with open_captures(captures) as reader:

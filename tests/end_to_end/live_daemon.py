@@ -65,7 +65,7 @@ class LiveDaemon:
         with (self.folder / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 [*command, "--config", str(self.config)],
-                env={**os.environ, "PYTHONPATH": str(self.root)},
+                env={"PYTHONPATH": str(self.root), **os.environ},
                 cwd=self.root,
                 stderr=errors,
             )
