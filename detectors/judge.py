@@ -14,6 +14,7 @@ from detectors.dns_counts import DnsCounts
 from detectors.dns_rows import DNS_ROW, LongNames
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.track import EmbeddingTrack
+from detectors.feedback import Feedback
 from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
@@ -44,8 +45,8 @@ class Detectors:
     def __init__(self, settings: DetectorSettings, strings: StringTable) -> None:
         """Load the catalogue and the registers, and the model where one is given.
 
-        Raises CatalogueError, RegisterError, ModelFileError or OSError, each with a message for the
-        operator.
+        Raises CatalogueError, RegisterError, ModelFileError, FeedbackError or OSError, each with a
+        message for the operator.
         """
         self.catalogue = Catalogue.of(settings.catalogue)
         self._classifier = Classifier(self.catalogue, strings)
@@ -55,11 +56,12 @@ class Detectors:
         self._long_names = LongNames(strings)
         self._missing_names = MissingNames(strings)
         self._pools = Pools(self.catalogue)
+        origin = Origin(settings.campus, settings.sensor, settings.key)
+        self.feedback = Feedback(settings.feedback_file, origin)
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
         register = load_register(settings.registers, self.catalogue, settings.schools)
-        origin = Origin(settings.campus, settings.sensor, settings.key)
         self._policy = Policy(
             self.catalogue,
             register,
@@ -163,6 +165,7 @@ class Detectors:
             **under("names", self._long_names.state(rows_in(parts, DNS_ROW))),
             **under("domains", self._missing_names.state(rows_in(parts, NX_ROW))),
             **under("policy", self._policy.state()),
+            **under("feedback", self.feedback.state()),
         }
 
     def restore(self, parts: Parts) -> None:
@@ -175,6 +178,7 @@ class Detectors:
                 hosts[key] = self._missing_names.again(value, within("domains", parts))
         self._hosts.restore(hosts)
         self._policy.restore(within("policy", parts))
+        self.feedback.restore(within("feedback", parts))
 
     def learned(self) -> Parts:
         """What forest and embedding have learned and learn from: too much to be kept as often as the rest."""
@@ -255,6 +259,7 @@ class Detectors:
             Origin(settings.campus, settings.sensor, settings.key),
             settings.accepted_false_alerts_per_day,
             settings.max_open_rows,
+            self.feedback,
         )
 
     def _scorer(self) -> Scorer:

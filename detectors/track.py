@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
+from detectors.feedback import Feedback
 from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.scorers import Scorer
@@ -48,8 +49,14 @@ class HostTrack:
     """Rows in, windows and findings out. `scorer` decides when windows leave."""
 
     def __init__(
-        self, scorer: Scorer, origin: Origin, accepted_false_alerts_per_day: float, max_open_rows: int
+        self,
+        scorer: Scorer,
+        origin: Origin,
+        accepted_false_alerts_per_day: float,
+        max_open_rows: int,
+        feedback: Feedback | None = None,
     ) -> None:
+        self._feedback = feedback or Feedback(None, origin)
         self._scorer = scorer
         self._origin = origin
         self._forest_signs = ForestSigns(accepted_false_alerts_per_day)
@@ -72,6 +79,9 @@ class HostTrack:
 
     def advance(self, before_ns: int) -> Judged:
         """Close the minutes that end by `before_ns`; what is decided by now."""
+        self._feedback.refresh()
+        if self._feedback.news:
+            self._feedback.teach(self._scorer.hosts(), self._scorer)
         windows = self._close(lambda lane: lane.windows.close(before_ns))
         if self._scorer.holds:
             return Judged(windows)
@@ -81,7 +91,7 @@ class HostTrack:
         """Close everything; what is left."""
         early = self._close(lambda lane: lane.windows.finish())
         late = self._scorer.finish()
-        self._episodes.add(self._held + self._forest_signs.take(late))
+        self._episodes.add(self._held + self._feedback.told(self._forest_signs.take(late)))
         return self._judged(np.concatenate([early, late]), self._episodes.finish())
 
     @property
@@ -164,6 +174,7 @@ class HostTrack:
             columns = columns if shaped is rows else Columns(shaped)
             for watch in lane.watches if len(shaped) else ():
                 signals.extend(watch.take(shaped, columns))
+        signals = self._feedback.told(signals)
         if self._scorer.holds:
             self._held.extend(signals)
         else:

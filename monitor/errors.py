@@ -43,6 +43,7 @@ def user_errors() -> Iterator[None]:
 def _code_of(error: Exception) -> int | None:
     """The exit code of an error that the user can mend. Imports late: most runs have none."""
     from detectors.catalogue.schema import CatalogueError
+    from detectors.feedback import FeedbackError
     from detectors.forest.model_file import ModelFileError
     from detectors.register.errors import RegisterError
     from monitor.config.config_file import ConfigError
@@ -56,6 +57,7 @@ def _code_of(error: Exception) -> int | None:
     mendable = (
         CatalogueError,
         ConfigError,
+        FeedbackError,
         ModelFileError,
         OutputError,
         PrivacyKeyError,

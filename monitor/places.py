@@ -15,6 +15,7 @@ from monitor.errors import USAGE, CommandEnd
 _STATE, _RUNTIME = Path("/var/lib/campuswatch"), Path("/run/campuswatch")
 CONTROL, METRICS_PORT = "control", "metrics.port"  # in the runtime directory
 LOCK, KEY, FINDINGS, HISTORY = "lock", "privacy.key", "findings.jsonl", "history"  # in the state directory
+FEEDBACK, FEEDBACK_HITS = "feedback.jsonl", "feedback-hits.json"
 
 
 def state_directory(state: State) -> Path:

@@ -36,7 +36,8 @@ class Account:
     problems: a line per capture that could not be read whole. counters, rejects: of the flow table.
     skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
     there was no packet. late: of the detectors. seconds: of real time that the run took.
-    silent: how often each rule could not judge for want of a list.
+    silent: how often each rule could not judge for want of a list. lowered: signs that verdicts of people
+    lowered, by pattern; verdicts: those that lower something now.
     """
 
     problems: Sequence[str]
@@ -49,6 +50,8 @@ class Account:
     hosts_are_clients: bool
     seconds: float
     silent: Mapping[str, int] = field(default_factory=dict)
+    lowered: Mapping[str, int] = field(default_factory=dict)
+    verdicts: int = 0
 
 
 def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:

@@ -42,6 +42,22 @@ class Found:
             for each in left:
                 self.add(*each)
 
+    def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What was found of a host between two times, both within, is as if it had not been."""
+        left: list[tuple[int, int]] = []
+        for start, end in self._of_host.get(host, ()):
+            if start < start_ns:
+                left.append((start, min(end, start_ns - MINUTE_NS)))
+            if end > end_ns:
+                left.append((max(start, end_ns + MINUTE_NS), end))
+        self._spans += len(left) - len(self._of_host.pop(host, ()))
+        if left:
+            self._of_host[host] = left
+
+    def hosts(self) -> set[tuple[int, int]]:
+        """Those of which something was found."""
+        return set(self._of_host)
+
     def forget(self, before_ns: int) -> None:
         """Without spans whose last minute lies before."""
         left = {

@@ -105,6 +105,16 @@ class Learner:
         model_ns = self.model_ns if self.model is not None else 0
         return Learning(self.model is not None, model_ns, self.trainings - self.refused, self.refused)
 
+    def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """It was found falsely: models may learn from it."""
+        self._found.clear(host, start_ns, end_ns)
+
+    def hosts(self) -> set[tuple[int, int]]:
+        """Hosts of which something was found, or is learned from."""
+        kept = np.concatenate([*self._kept, np.zeros(0, WINDOW)])
+        pairs = zip(kept["host_hi"].tolist(), kept["host_lo"].tolist(), strict=True)
+        return self._found.hosts() | set(pairs)
+
     def finish(self) -> NDArray[np.void]:
         """None wait."""
         return np.zeros(0, WINDOW)

@@ -29,6 +29,12 @@ class Scorer(Protocol):
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What a host did from start to end was found: nothing may be learned from it."""
 
+    def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """It was found falsely: it may be learned from."""
+
+    def hosts(self) -> set[tuple[int, int]]:
+        """Hosts of which something was found, or is learned from."""
+
     def finish(self) -> NDArray[np.void]:
         """The windows that waited for the end."""
 
@@ -55,6 +61,13 @@ class ModelScorer:
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """Learns nothing anyway."""
+
+    def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """Learns nothing anyway."""
+
+    def hosts(self) -> set[tuple[int, int]]:
+        """None: it learns from nobody in particular."""
+        return set()
 
     def finish(self) -> NDArray[np.void]:
         """None wait."""
@@ -91,6 +104,13 @@ class ReplayScorer:
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What it learns from is settled by the halves."""
+
+    def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What it learns from is settled by the halves."""
+
+    def hosts(self) -> set[tuple[int, int]]:
+        """None: it learns from nobody in particular."""
+        return set()
 
     def state(self) -> Parts:
         """Nothing: a replay starts anew."""

@@ -115,6 +115,7 @@ class Anomaly(_Section):
 
     accepted_false_alerts_per_day: float = Field(1.0, gt=0, le=1_000)
     model_file: Path | None = None  # without one, a replay learns from its own first half
+    feedback_file: Path | None = None  # verdicts of people; live, the one in the state directory without it
     learning: Learning = Learning()  # live, without a model file
 
 

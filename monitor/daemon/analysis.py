@@ -25,6 +25,7 @@ from monitor.errors import USAGE, CommandEnd, tell, user_errors
 from monitor.health.endpoint import Endpoint
 from monitor.health.health import Health, HealthWatch
 from monitor.kernels import lean_numba
+from monitor.models.feedback import keep_hits
 
 _WAIT_SECONDS = 0.2
 _REFRESH_SECONDS = 1.0
@@ -256,6 +257,7 @@ class Analysis:
         if self._write(self._files, {"about_state": of_json(about), **under("rooms", rooms.state())}):
             rooms.checkpoints += 1
             rooms.checkpoint_ns = rooms.clock_ns
+            keep_hits(rooms.config, rooms.stages.detectors.feedback)
 
     def _write(self, files: StateFiles, parts: Parts) -> bool:
         """Write a state; False, counted and told, where the disk refuses."""

@@ -30,6 +30,8 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         name_events={name: counts[f"names_{name}"] + joined.get(name, 0) for name in NAME_EVENTS},
         late=stages.detectors.counters,
         silent=stages.detectors.silent,
+        lowered=stages.detectors.feedback.lowered,
+        verdicts=stages.detectors.feedback.in_force(rooms.clock_ns),
         clock_ns=rooms.clock_ns,
         hosts_are_clients=False,
         seconds=0.0,

@@ -15,6 +15,7 @@ from monitor import __version__, places
 from monitor.config.config import Config
 from monitor.daemon.gaps import Gaps
 from monitor.daemon.totals import Totals
+from monitor.models.feedback import feedback_file
 from monitor.models.store import ModelStore, models_folder
 from monitor.pipeline.handover import STEP_COUNTERS
 from monitor.pipeline.merge import PATIENCE_NS
@@ -120,7 +121,8 @@ def live_settings(config: Config) -> StageSettings:
     """Settings of a run that never ends: only what lies in the campus's networks is a host."""
     promoted = ModelStore(models_folder(config.state)).active()
     settings = settings_from(config, pseudonymise=True, live=True, model_in_use=promoted)
-    return replace(settings, detectors=replace(settings.detectors, clients_may_be_hosts=False))
+    detectors = replace(settings.detectors, clients_may_be_hosts=False, feedback_file=feedback_file(config))
+    return replace(settings, detectors=detectors)
 
 
 def _results(config: Config, settings: StageSettings, stages: AnalysisStages) -> LiveResults:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.errors import user_errors
-from monitor.verbs.options import ConfigFile
+from monitor.errors import USAGE, CommandEnd, user_errors
+from monitor.verbs.options import Answer, AnswerFormat, ConfigFile
 
 model = typer.Typer(no_args_is_help=True, help="异常模型 · models of what is usual")
 
@@ -78,3 +79,41 @@ def rollback(why: _Why = "", config: ConfigFile = None) -> int:
         from monitor.models.model import rollback as work
 
         return work(why, config)
+
+
+class _Verdict(StrEnum):
+    false_positive = "false-positive"
+    true_positive = "true-positive"
+
+
+@model.command(help="复核异常发现 · review findings: a false one lowers its like of that host")
+def feedback(
+    finding: Annotated[str | None, typer.Argument(metavar="FINDING_ID", help="as in findings.jsonl")] = None,
+    verdict: Annotated[_Verdict | None, typer.Option("--verdict", help="结论 · what it was")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="有效至 · holds until; RFC 3339 or a date")
+    ] = None,
+    days: Annotated[
+        float | None, typer.Option("--days", help="有效天数，默认 30 · days from the finding's end; 30")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="理由 · for who reads the list")] = "",
+    findings: Annotated[
+        Path | None,
+        typer.Option("--findings", metavar="FILE", help="findings.jsonl; of the state directory without it"),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="全部结论及命中 · verdicts and their hits")] = False,
+    revert: Annotated[str | None, typer.Option("--revert", metavar="ID", help="撤回 · take one back")] = None,
+    answer: AnswerFormat = Answer.text,
+    config: ConfigFile = None,
+) -> int:
+    """Give, list and take back verdicts."""
+    with user_errors():
+        from monitor.models import feedback as work
+
+        if list_:
+            return work.show(config, answer is Answer.json)
+        if revert is not None:
+            return work.revert(revert, reason, config)
+        if finding is None or verdict is None:
+            raise CommandEnd(USAGE, "needs FINDING_ID and --verdict, or --list, or --revert ID")
+        return work.give(finding, verdict.value, until, days, reason, findings, config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detectors.catalogue.categories import CATEGORIES
+from detectors.feedback import SIGNS
 from detectors.findings_text import PATTERNS
 from detectors.rules.book import RULE_NAMES
 from detectors.rules.sensor_degraded import GAP_REASONS
@@ -186,6 +187,13 @@ METRICS: tuple[Metric, ...] = (
         "rule",
     ),
     _metric(COUNTER, "finding_patterns_total", "Findings that show a pattern, by pattern.", "pattern"),
+    _metric(
+        COUNTER,
+        "lowered_signs_total",
+        "Signs that were not told because a person had called the like of that host false, by pattern.",
+        ("sign", SIGNS),
+    ),
+    _metric(GAUGE, "verdicts_in_force", "False positives by people's verdict that lower something now."),
     _metric(
         GAUGE,
         "overload_level",

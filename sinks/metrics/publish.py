@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detectors.feedback import SIGNS
 from sinks.metrics.definitions import NAME_EVENTS, RULES
 from sinks.metrics.exposition import Exposition
 from sinks.summary import Account
@@ -50,6 +51,8 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("cleartext_identifier_flows_total", tally.by_identifier())
     exposition.set_each("rules_silent_total", {name: account.silent.get(name, 0) for name in RULES})
     exposition.set_each("finding_patterns_total", tally.patterns)
+    exposition.set_each("lowered_signs_total", {name: account.lowered.get(name, 0) for name in SIGNS})
+    exposition.set("verdicts_in_force", account.verdicts)
     for category, (sent, received) in tally.category_bytes().items():
         exposition.set("classified_bytes_total", sent, category, "c2s")
         exposition.set("classified_bytes_total", received, category, "s2c")

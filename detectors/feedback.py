@@ -1,0 +1,283 @@
+"""What people said of findings: a reviewed false positive raises the bar for the same sign of the same host.
+
+    add(path, review_of(finding, …)) a verdict, appended; what stands there is never changed
+    revert(path, id, why, when)      takes one back, by another line
+    read(path)                       the verdicts in force, and those that were taken back
+
+FILE is JSON lines. Whom a verdict is about is told by the finding's id alone: it is an HMAC over rule,
+subject and start, so a sensor that holds the key recognises its host, and nobody else learns one. It
+goes on holding when pseudonyms change; under another key it matches nobody, which its hits show.
+
+A sign is lowered while its event time lies before the verdict's end, for the host and the patterns
+(or the forest) that the finding showed, unless it is at least twice as strong as what was reviewed.
+Other patterns, other hosts, and stronger signs are told as ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from detectors.findings import Origin, Subject
+from detectors.findings_text import PATTERNS
+from detectors.parts import Parts, json_of, of_json
+from detectors.rules.signal import Address, Signal, host_text
+
+FALSE_POSITIVE, TRUE_POSITIVE = "false-positive", "true-positive"
+VERDICTS = (FALSE_POSITIVE, TRUE_POSITIVE)
+#: The sign of no pattern.
+FOREST = "forest"
+SIGNS = (*PATTERNS, FOREST)
+RULE = "anomalous-host"
+#: A sign this many times as strong as the reviewed one is told all the same.
+TIMES_STRONGER = 2.0
+MOST_REVIEWS = 10_000
+_MOST_BYTES = 64 << 20
+_MOST_HOSTS = 100_000
+_LEAST_DOUBT = 5e-4  # confidence is rounded to three digits
+
+
+class FeedbackError(ValueError):
+    """A verdict that cannot be taken; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One verdict. Times are nanoseconds; `until_ns` in event time, `given` RFC 3339 of the clock.
+
+    `signs`: the patterns of the finding, and `forest` where it had a part. `confidence`: the finding's.
+    """
+
+    id: str
+    finding: str
+    verdict: str
+    signs: tuple[str, ...]
+    start_ns: int
+    end_ns: int
+    confidence: float
+    until_ns: int
+    given: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """All that a file holds: verdicts by id, in order, and why and when some were taken back."""
+
+    all: tuple[Review, ...]
+    reverted: dict[str, dict[str, str]]
+
+    @property
+    def in_force(self) -> tuple[Review, ...]:
+        """Those that were not taken back; whether they have ended is for the event clock to say."""
+        return tuple(each for each in self.all if each.id not in self.reverted)
+
+
+class Learns(Protocol):
+    """Who keeps what was found out of training."""
+
+    def flag(self, host: Address, start_ns: int, end_ns: int) -> None:
+        """Nothing may be learned from it."""
+
+    def clear(self, host: Address, start_ns: int, end_ns: int) -> None:
+        """It was usual after all."""
+
+
+def add(path: Path, review: Review) -> Review:
+    """Append a verdict; it with the id that it got. Raises FeedbackError, OSError."""
+    known = read(path)
+    if review.verdict not in VERDICTS or not review.signs or not set(review.signs) <= set(SIGNS):
+        raise FeedbackError(f"{review.finding}: no verdict on signs that this version knows")
+    if len(known.in_force) >= MOST_REVIEWS:
+        raise FeedbackError(f"{path}: {MOST_REVIEWS} verdicts are in force; take some back first")
+    earlier = sum(each.finding == review.finding for each in known.all)
+    review = replace(review, id=f"{review.finding[:12]}-{earlier + 1}")
+    _append(path, {"what": "verdict", **asdict(review)})
+    return review
+
+
+def revert(path: Path, review_id: str, why: str, when: str) -> Review:
+    """Take a verdict back. Raises FeedbackError where none such is in force, OSError."""
+    for review in read(path).in_force:
+        if review.id == review_id:
+            _append(path, {"what": "revert", "id": review_id, "given": when, "reason": why})
+            return review
+    raise FeedbackError(f"{path}: no verdict {review_id} is in force")
+
+
+def read(path: Path) -> Reviewed:
+    """What a file holds; nothing where there is none. A line cut off by a crash is passed over.
+
+    Raises FeedbackError for a file that is none, OSError.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return Reviewed((), {})
+    if size > _MOST_BYTES:
+        raise FeedbackError(f"{path}: larger than {_MOST_BYTES >> 20} MiB")
+    reviews: dict[str, Review] = {}
+    reverted: dict[str, dict[str, str]] = {}
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            told = json.loads(line)
+            if told.pop("what") == "revert":
+                reverted[str(told["id"])] = {name: str(told[name]) for name in ("given", "reason")}
+            else:
+                review = _review(told)
+                reviews[review.id] = review
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise FeedbackError(f"{path}:{number}: no verdict of this version") from None
+    return Reviewed(tuple(reviews.values()), reverted)
+
+
+def review_of(
+    finding: dict[str, Any], verdict: str, start_ns: int, end_ns: int, until_ns: int, given: str, reason: str
+) -> Review:
+    """A verdict, without an id, on a line of findings.jsonl. Raises FeedbackError where none can be given."""
+    if finding.get("rule") != RULE:
+        raise FeedbackError(f"{finding.get('id')}: {finding.get('rule')} findings take no verdict, {RULE} do")
+    signs = (*finding["patterns"], *((FOREST,) if FOREST in finding["evidence"] else ()))
+    return Review(
+        "", finding["id"], verdict, signs, start_ns, end_ns, float(finding["confidence"]), until_ns,
+        given, reason,
+    )  # fmt: skip
+
+
+class Feedback:
+    """The verdicts in force, as a running sensor goes by them. `path`: None for none."""
+
+    def __init__(self, path: Path | None, origin: Origin) -> None:
+        """Raises FeedbackError, OSError."""
+        self._path, self._origin = path, origin
+        self._stamp: tuple[int, int] | None = None
+        self._reviews: tuple[Review, ...] = ()
+        self._of_host: dict[Address, tuple[Review, ...]] = {}
+        self._learned: set[str] = set()  # verdicts that the learner has been told of
+        self.news = False  # there are verdicts that it has not been told of
+        self.hits: dict[str, int] = {}
+        self.lowered = dict.fromkeys(SIGNS, 0)
+        self.problem: str | None = None
+        if path is not None:
+            self._reviews, self._stamp = read(path).in_force, _stamp(path)
+            self.news = bool(self._reviews)
+
+    def refresh(self) -> None:
+        """Read the file anew if it has changed; one that cannot be used leaves what was in force."""
+        if self._path is None or (now := _stamp(self._path)) == self._stamp:
+            return
+        self._stamp = now
+        try:
+            self._reviews = read(self._path).in_force
+        except (FeedbackError, OSError) as error:
+            self.problem = str(error)
+            return
+        self._of_host, self.problem, self.news = {}, None, True
+        kept = {each.id for each in self._reviews}
+        self.hits = {name: count for name, count in self.hits.items() if name in kept}
+
+    def told(self, signals: Sequence[Signal]) -> list[Signal]:
+        """The signs that no verdict lowers; the others are counted as hits of theirs."""
+        if not self._reviews:
+            return list(signals)
+        return [signal for signal in signals if not self._lowers(signal)]
+
+    def in_force(self, now_ns: int) -> int:
+        """False positives that lower something at a time."""
+        return sum(each.verdict == FALSE_POSITIVE and now_ns < each.until_ns for each in self._reviews)
+
+    def teach(self, hosts: Iterable[Address], learner: Learns) -> None:
+        """Tell a learner of verdicts it has not heard of: true positives stay out, false ones come back.
+
+        hosts: those with something found, and whose windows are learned from.
+        """
+        fresh = [each for each in self._reviews if each.id not in self._learned]
+        self.news = False
+        for host in hosts if fresh else ():
+            for each in fresh:
+                if self._is_about(each, host):
+                    act = learner.flag if each.verdict == TRUE_POSITIVE else learner.clear
+                    act(host, each.start_ns, each.end_ns)
+        self._learned.update(each.id for each in fresh)
+
+    def state(self) -> Parts:
+        """Hits, and what the learner knows."""
+        return {"hits": of_json([self.hits, self.lowered, sorted(self._learned)])}
+
+    def restore(self, parts: Parts) -> None:
+        """Take a state back; one without is an older one's."""
+        if "hits" in parts:
+            hits, lowered, learned = json_of(parts["hits"])
+            kept = {each.id for each in self._reviews}
+            self.hits = {name: int(count) for name, count in hits.items() if name in kept}
+            self.lowered |= {name: int(count) for name, count in lowered.items() if name in self.lowered}
+            self._learned = set(learned) & kept
+
+    def _lowers(self, signal: Signal) -> bool:
+        sign = signal.pattern or FOREST
+        for review in self._about(signal.host):
+            if (
+                review.verdict == FALSE_POSITIVE
+                and sign in review.signs
+                and signal.minute_ns < review.until_ns
+                and _strength(signal.confidence) < TIMES_STRONGER * _strength(review.confidence)
+            ):
+                self.hits[review.id] = self.hits.get(review.id, 0) + 1
+                self.lowered[sign] += 1
+                return True
+        return False
+
+    def _about(self, host: Address) -> tuple[Review, ...]:
+        known = self._of_host.get(host)
+        if known is None:
+            if len(self._of_host) >= _MOST_HOSTS:
+                self._of_host.clear()
+            known = tuple(each for each in self._reviews if self._is_about(each, host))
+            self._of_host[host] = known
+        return known
+
+    def _is_about(self, review: Review, host: Address) -> bool:
+        subject = Subject("host", host_text(host))
+        return self._origin.finding_id(RULE, subject, review.start_ns) == review.finding
+
+
+def _strength(confidence: float) -> float:
+    """How many times its threshold a sign was: the inverse of rules.signal.confidence."""
+    return 0.5 / max(1.0 - confidence, _LEAST_DOUBT)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _append(path: Path, told: dict[str, Any]) -> None:
+    """One line, on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(told, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        held = os.pread(descriptor, _MOST_BYTES, 0)
+        os.ftruncate(descriptor, held.rfind(b"\n") + 1)  # without a line that a crash cut off
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _review(told: dict[str, Any]) -> Review:
+    review = Review(**{**told, "signs": tuple(told["signs"])})
+    numbers = (review.start_ns, review.end_ns, review.until_ns)
+    texts = (review.id, review.finding, review.verdict, review.given, review.reason)
+    if not all(type(each) is int for each in numbers) or not all(isinstance(each, str) for each in texts):
+        raise TypeError
+    if not isinstance(review.confidence, float | int) or review.verdict not in VERDICTS:
+        raise TypeError
+    return review
