@@ -37,6 +37,7 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         seconds=0.0,
     )
     set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
+    exposition.set("late_events_total", stages.merge.late_events)
     learning = stages.detectors.learning
     exposition.set("model_in_use", int(learning.has_model))
     age_ns = rooms.clock_ns - learning.model_ns if learning.model_ns else 0

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from monitor.doctor.check import BAD, GOOD, WARN, Check
+from monitor.health.disk_room import least_free_bytes
 
 _GIB = 1 << 30
-_LEAST_FREE_GIB = 1.0
 
 
 def disk(directory: Path, history_gib: float) -> Check:
@@ -19,6 +19,7 @@ def disk(directory: Path, history_gib: float) -> Check:
     place = next(each for each in (directory, *directory.parents) if each.exists())
     usage = shutil.disk_usage(place)
     free, used = usage.free / _GIB, _size(directory) / _GIB
+    least = least_free_bytes(usage.total) / _GIB
     seen = {"directory": str(directory), "free_gib": round(free, 2), "used_gib": round(used, 2)}
     if not os.access(place, os.W_OK):
         return Check(
@@ -30,10 +31,10 @@ def disk(directory: Path, history_gib: float) -> Check:
             "run as the service's user, or change its owner; systemd's StateDirectory sees to it",
             seen,
         )
-    if free < _LEAST_FREE_GIB:
+    if free < least:
         remedy = ("腾出空间，或减小 history.max_gib", "make room, or lower history.max_gib")
         return Check("disk", BAD, f"只剩 {free:.1f} GiB", f"only {free:.1f} GiB left", *remedy, seen)
-    if history_gib - used > free - _LEAST_FREE_GIB:
+    if history_gib - used > free - least:
         remedy = ("减小 history.max_gib，或换更大的盘", "lower history.max_gib, or give it a larger disk")
         zh = f"历史最多 {history_gib:g} GiB，剩余仅 {free:.1f} GiB"
         en = f"the history may take {history_gib:g} GiB, {free:.1f} GiB are left"

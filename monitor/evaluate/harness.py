@@ -59,22 +59,21 @@ def _replay(
     """Replay into a folder; whether it is whole, and by finding's id when the event clock told it."""
     config = config_file.load(config_path)
     told_ns: dict[str, int] = {}
-    with open_captures(captures) as reader:
-        session = Session(reader, config, folder, pseudonymise=False, learn_live=live)
-        try:
-            with progress_of(reader) as advance:
+    with (
+        open_captures(captures) as reader,
+        Session(reader, config, folder, pseudonymise=False, learn_live=live) as session,
+    ):
+        with progress_of(reader) as advance:
 
-                def after_block(clock_ns: int) -> None:
-                    advance(clock_ns)
-                    for finding in session.results.findings[len(told_ns) :]:
-                        told_ns[finding.id] = clock_ns
+            def after_block(clock_ns: int) -> None:
+                advance(clock_ns)
+                for finding in session.results.findings[len(told_ns) :]:
+                    told_ns[finding.id] = clock_ns
 
-                # Live, a minute is judged when it is over, not when a block of the file is.
-                blocks = chain.from_iterable(steps(each, step_ns) for each in reader) if live else reader
-                session.carry(blocks, after_block)
-            summary = session.publish()
-        finally:
-            session.abandon()
+            # Live, a minute is judged when it is over, not when a block of the file is.
+            blocks = chain.from_iterable(steps(each, step_ns) for each in reader) if live else reader
+            session.carry(blocks, after_block)
+        summary = session.publish()
     for problem in summary["problems"]:
         tell(problem)
     return bool(summary["complete"]), told_ns

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from monitor.health.disk_room import least_free_bytes
 from wire.flows.one_way import is_one_way, one_way_share
 
 SEVERITIES = BAD, WARN, INFO = "bad", "warn", "info"
@@ -24,7 +25,6 @@ _SAMPLE_SECONDS = 5.0
 STALL_SECONDS = 20.0
 _WARN_DROPS, _BAD_DROPS = 0.001, 0.05
 _DOUBLING_SHARE = 0.3
-_LEAST_FREE_BYTES, _LEAST_FREE_SHARE = 1 << 30, 0.05
 
 #: Code -> (severity, Chinese, English); {} is filled with the figure.
 REASONS = {
@@ -207,7 +207,7 @@ class HealthWatch:
         if self._sees_one_way():
             yield "one_way", f"{self.one_way_ratio:.0%}"
         if newest.disk_free is not None and newest.disk_size:
-            if newest.disk_free < max(_LEAST_FREE_BYTES, _LEAST_FREE_SHARE * newest.disk_size):
+            if newest.disk_free < least_free_bytes(newest.disk_size):
                 yield "disk_low", f"{newest.disk_free / (1 << 30):.1f} GiB"
         if figures["duplicate_share"] > _DOUBLING_SHARE:
             yield "mirror_doubles", f"{figures['duplicate_share']:.0%}"

@@ -126,8 +126,10 @@ def _replay_everything() -> None:
     for path in sorted(shipped("pcaps").glob("*.pcap*")):
         with tempfile.TemporaryDirectory(prefix="campuswatch-warm-") as folder:
             try:
-                with open_captures([path]) as reader:
-                    session = Session(reader, config_file.load(None), Path(folder), pseudonymise=False)
+                with (
+                    open_captures([path]) as reader,
+                    Session(reader, config_file.load(None), Path(folder), pseudonymise=False) as session,
+                ):
                     session.carry(reader, lambda clock_ns: None)
                     session.publish()
             except CaptureError:

@@ -34,13 +34,12 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
     config = config_file.load(config_path)
     with tempfile.TemporaryDirectory(prefix="campuswatch-train-") as folder:
         results = Path(folder) / "results"
-        with open_captures(captures) as reader:
-            session = Session(reader, config, results, pseudonymise=False, learn_live=True)
-            try:
-                session.carry(reader, lambda clock_ns: None)
-                summary = session.publish()
-            finally:
-                session.abandon()
+        with (
+            open_captures(captures) as reader,
+            Session(reader, config, results, pseudonymise=False, learn_live=True) as session,
+        ):
+            session.carry(reader, lambda clock_ns: None)
+            summary = session.publish()
         windows = read_windows(results / WINDOWS)
         if truth is not None:
             windows = windows[~_positive(windows, results, truth)]

@@ -55,8 +55,7 @@ def play(capture: str | None, speed: float, config_path: Path | None, stay: bool
     config = config_file.load(config_path)
     path = capture or str(shipped(DEMONSTRATION))
     stop = _stop_on_signals()
-    with open_captures([path]) as reader:
-        session = Session(reader, config, None, pseudonymise=True)
+    with open_captures([path]) as reader, Session(reader, config, None, pseudonymise=True) as session:
         if config.privacy.key_file is None:
             tell(_PASSING_PSEUDONYMS)
         endpoint = _serve(config.metrics, session)

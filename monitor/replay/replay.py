@@ -33,8 +33,7 @@ def replay(
         config = config_file.load(config_path)
         with open_captures(captures) as reader:
             spread = Spread(captures, workers) if workers > 1 else None
-            session = Session(spread or reader, config, out, pseudonymise)
-            try:
+            with Session(spread or reader, config, out, pseudonymise) as session:
                 if spread is not None:
                     session.carry_spread(spread, lambda clock_ns: None)
                 else:
@@ -45,8 +44,6 @@ def replay(
                     from monitor.replay.report_page import write_report
 
                     write_report(report, session.detectors, session.results, summary, config)
-            finally:
-                session.abandon()
     if as_json:
         write_json(summary)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from detectors.judge import Detectors
 from monitor import __version__
@@ -55,6 +55,13 @@ class Session:
             __version__,
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave nothing half-done behind."""
+        self.results.abandon()
+
     def carry(self, frames: Iterable[FrameBlock], after_block: Callable[[int], None]) -> None:
         """Carry `frames`, the reader's own or paced ones, to their end.
 
@@ -99,10 +106,6 @@ class Session:
     def detectors(self) -> Detectors:
         """What judged the packets."""
         return self._analysis.detectors
-
-    def abandon(self) -> None:
-        """Leave nothing half-done behind."""
-        self.results.abandon()
 
     def _account(self) -> Account:
         counters = self._analysis.counters

@@ -154,6 +154,11 @@ METRICS: tuple[Metric, ...] = (
         "What was odd or refused while names were read.",
         "event",
     ),
+    _metric(
+        COUNTER,
+        "late_events_total",
+        "Openings of flows and DNS answers that came after their turn, from a worker that was behind.",
+    ),
     _metric(GAUGE, "strings", "Distinct names and fingerprints held in memory."),
     _metric(COUNTER, "category_flows_total", "Flows that ended, by category.", "category"),
     _metric(COUNTER, "classified_bytes_total", "Bytes on the wire, by category.", "category", "direction"),

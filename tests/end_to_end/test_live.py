@@ -150,12 +150,25 @@ def test_kills_and_stops_of_the_whole_keep_what_was_written(root: Path, tmp_path
         lines = daemon.found()
         assert len({(line["id"], line["end"]) for line in lines}) == len(lines)
         assert sum(line["evidence"].get("reason") == "daemon_lost" for line in lines) == 1
+        sightings = _sightings(daemon)
+        assert sightings
+        daemon.start()
+        daemon.kill("parent")
         daemon.start()
         daemon.send()
         eventually(lambda: daemon.settled(daemon.sent))
-        assert daemon.metrics()["capture_gaps_total daemon_lost"] == 1, "a stop as it should be is no gap"
+        assert daemon.metrics()["capture_gaps_total daemon_lost"] == 2, "a stop as it should be is no gap"
         assert daemon.stop() == 0
         _check_history(daemon)
+        assert sightings <= _sightings(daemon), "what the embedding learns from outlives a kill"
+
+
+def _sightings(daemon: LiveDaemon) -> set[tuple[int, int]]:
+    """Minute and client of the calls that wait in the state for their session to be over."""
+    parts = StateFiles(daemon.folder / "state", "learned").load()
+    assert parts is not None
+    waiting = [parts[name] for name in ("riders/windows/rows", "riders/learned/held") if name in parts]
+    return {(int(row["window_start_ns"]), int(row["client"])) for rows in waiting for row in rows}
 
 
 def _check_history(daemon: LiveDaemon) -> None:

@@ -22,8 +22,8 @@ from monitor.doctor.kernels import kernels
 from monitor.doctor.merging import merging
 from monitor.doctor.privileges import privileges
 from monitor.doctor.ring_memory import ring_memory
+from monitor.kernels import kernel_folder
 from tests.wire.capture.namespaces import ip, own_namespace, pair
-from wire.kernel_cache import cache_directory
 
 DAY = 86_400
 
@@ -144,7 +144,6 @@ def test_kernels_on_disk_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CAMPUSWATCH_KERNEL_CACHE", str(tmp_path))
     empty = is_sound(kernels())
     assert empty.verdict == WARN
-    for source in empty.seen["missing"]:
-        cache_directory(source).mkdir(parents=True)
-        (cache_directory(source) / "kernel.1.nbc").write_bytes(b"code")
+    assert empty.seen["directory"] == str(tmp_path)
+    kernel_folder.mark_whole(tmp_path)  # as a warm does when all is there
     assert is_sound(kernels()).verdict == GOOD
