@@ -30,7 +30,7 @@ _SETTINGS = NamerSettings(
     max_quic_flows=4,
     answers=AnswerSettings(max_own=64, max_shared=64, max_ech=64),
 )
-_FIELDS = ("http_host", "proxy_target", "server_name", "user_agent", "http")
+_FIELDS = ("http_host", "proxy_target", "server_name", "referer", "user_agent", "http")
 
 
 def _facts(data: bytes, step: int) -> list[bytes | int]:
@@ -53,9 +53,9 @@ def one_input(data: bytes) -> None:
     if not data:
         return
     whole = _facts(data, len(data))
-    for name in whole[:3]:
+    for name in whole[:4]:
         assert name == b"" or plain_host_name(name) == name
-    assert all(b"/" in product for product in whole[3].split(b" ") if whole[3])
+    assert all(b"/" in product for product in whole[4].split(b" ") if whole[4])
     # Only the first bytes decide what a stream is, so a stream that is HTTP stays HTTP in pieces.
     if whole[-1] == 1:
         assert _facts(data, 1 + sum(data[:3]) % 50) == whole

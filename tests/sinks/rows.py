@@ -11,7 +11,7 @@ from wire.names.strings import StringTable
 
 STRING_FIELDS = (
     "name", "http_host", "user_agent", "alpn", "alpn_chosen", "parameters", "outer_name", "cert_name",
-    "server_name", "dns_name", "proxy_target", "more_hosts",
+    "server_name", "dns_name", "proxy_target", "referer", "more_hosts",
 )  # fmt: skip
 START_NS = 1_700_000_000_000_000_000
 

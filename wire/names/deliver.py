@@ -19,7 +19,7 @@ from wire.names.flow_states import (
     PHASE_TLS,
     PHASE_UNKNOWN,
 )
-from wire.names.http import looks_like_request
+from wire.names.http import looks_like_request, phase_after_body
 from wire.names.stream import (
     INSERT_BEYOND,
     INSERT_KEPT,
@@ -91,7 +91,7 @@ def _pass_body(flow, slots, work, first, end):  # type: ignore[no-untyped-def]
     if end <= after and (slot < 0 or last_end(slots[slot]) <= after):
         return True
     flow.position[0] = after
-    flow.phase[0] = PHASE_REQUEST_LINE
+    flow.phase[0] = phase_after_body(flow)
     if slot >= 0:
         slots[slot].need = after + 1
         if last_end(slots[slot]) <= after:

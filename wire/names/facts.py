@@ -48,6 +48,7 @@ FACTS = np.dtype(
         ("dns_name", "i4"),
         ("dns_chain_end", "i4"),  # where the CNAME chain behind dns_name ended; -1 at dns_name itself
         ("proxy_target", "i4"),  # host of CONNECT or SOCKS
+        ("referer", "i4"),  # host of the first Referer or Origin; no name of the flow, never written
         ("more_hosts", "i4", (MORE_HOSTS,)),  # further distinct HTTP hosts
         ("quic_version", "u4"),  # as on the wire; 0 without
         ("tls_version", "u2"),  # negotiated; the client's highest while the server is unseen; 0 none

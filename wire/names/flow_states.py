@@ -26,11 +26,11 @@ PHASE_DNS = 8
 PHASE_SERVER_TLS = 9
 PHASE_UNKNOWN = 10
 PHASE_DONE = 11
-PHASE_BODY = 13  # of a request, of which the first piece is looked at
+PHASE_BODY = 13  # of a request, or its first chunk, of which the first piece is looked at
 PHASE_QUIC = 12  # UDP: some datagram looked like QUIC
 
 #: Bits of `flags`: what the request being read has said so far.
-FLAG_CONNECT, FLAG_CHUNKED, FLAG_HOST_TAKEN, FLAG_LAST_CHUNK = 1, 2, 4, 8
+FLAG_CONNECT, FLAG_CHUNKED, FLAG_HOST_TAKEN, FLAG_LAST_CHUNK, FLAG_CHUNK_SEEN = 1, 2, 4, 8, 16
 
 #: Pairs stand for the two directions, client to server first.
 FLOW_STATE = np.dtype(

@@ -7,8 +7,9 @@ no more than one that comes whole, and a cut-off one still gives its Host. Of a 
 - else the first Host field, also when folded over lines (section 5.2), without its port;
 - CONNECT: the target is where the tunnel leads; what follows the headers is read as a new stream;
 - User-Agent: product/version tokens alone, comments and bare words never leave this function;
-- kinds of personal identifiers in the target, the fields but Host, and the first piece of a body that
-  is text (identifiers.py): a bit a kind, never a value.
+- Referer, else Origin: the host alone of the first, which page or app led here; no evidence of a name;
+- kinds of personal identifiers in the target, the fields but Host, and the first piece of a body or of
+  its first chunk that is text (identifiers.py): a bit a kind, never a value.
 
 HTTP/2 with prior knowledge (RFC 9113 section 3.4) is recognised by its preface and not named.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from wire.kernel import kernel
 from wire.names.facts import HTTP_1, HTTP_2_PRIOR_KNOWLEDGE, MORE_HOSTS
 from wire.names.flow_states import (
+    FLAG_CHUNK_SEEN,
     FLAG_CHUNKED,
     FLAG_CONNECT,
     FLAG_HOST_TAKEN,
@@ -32,7 +34,7 @@ from wire.names.flow_states import (
     PHASE_TUNNEL,
     PHASE_UNKNOWN,
 )
-from wire.names.hostnames import absolute_form, authority_host
+from wire.names.hostnames import absolute_form, authority_host, write_host_name
 from wire.names.identifiers import identifiers
 from wire.names.mining import MINING, asks_a_pool
 from wire.names.strings import intern
@@ -60,6 +62,8 @@ _USER_AGENT = np.frombuffer(b"user-agent", np.uint8)
 _CONTENT_LENGTH = np.frombuffer(b"content-length", np.uint8)
 _TRANSFER_ENCODING = np.frombuffer(b"transfer-encoding", np.uint8)
 _CHUNKED = np.frombuffer(b"chunked", np.uint8)
+_REFERER = np.frombuffer(b"referer", np.uint8)
+_ORIGIN = np.frombuffer(b"origin", np.uint8)
 _CONNECT = np.frombuffer(b"CONNECT", np.uint8)
 _VERSION_1 = np.frombuffer(b"HTTP/1.", np.uint8)
 _PREFACE = np.frombuffer(b"PRI * HTTP/2.0\r\n", np.uint8)
@@ -288,7 +292,29 @@ def _read_field(flow, work, strings, data, start, end):  # type: ignore[no-untyp
     elif size == len(_TRANSFER_ENCODING) and is_word(data, start, colon, _TRANSFER_ENCODING):
         if stop - at >= len(_CHUNKED) and is_word(data, stop - len(_CHUNKED), stop, _CHUNKED):
             flow.flags = flags | np.uint8(FLAG_CHUNKED)
+    elif flow.facts.referer < 0 and (
+        (size == len(_REFERER) and is_word(data, start, colon, _REFERER))
+        or (size == len(_ORIGIN) and is_word(data, start, colon, _ORIGIN))
+    ):
+        _keep_referer(flow, work, strings, data, at, stop)
     return True
+
+
+@kernel
+def _keep_referer(flow, work, strings, data, start, end):  # type: ignore[no-untyped-def]
+    """Keep the host of the URL data[start:end], and nothing else of it."""
+    if not absolute_form(data, start, end, work.bounds):
+        return
+    authority_host(data, work.bounds[0], work.bounds[1], work.bounds)
+    length = write_host_name(data, work.bounds[0], work.bounds[1], work.name)
+    if length > 0:
+        flow.facts.referer = intern(strings, work.name, 0, length)
+
+
+@kernel
+def phase_after_body(flow):  # type: ignore[no-untyped-def]
+    """What follows the body or the chunk that is being read or passed over."""
+    return PHASE_CHUNKS if flow.flags & FLAG_CHUNKED else PHASE_REQUEST_LINE
 
 
 @kernel
@@ -320,7 +346,7 @@ def _step_body(flow, work, data, at, end):  # type: ignore[no-untyped-def]
         flow.facts.mining = np.uint8(1)
     if _SPACE <= data[at] < 127 or _is_space(data[at]):
         _note_identifiers(flow, work, data, at, min(np.int64(end), at + body))
-    flow.phase[0] = PHASE_REQUEST_LINE
+    flow.phase[0] = phase_after_body(flow)
     work.cursor[CURSOR_AT] = at + body
     return STEP_AGAIN
 
@@ -368,8 +394,13 @@ def step_request(flow, work, strings, data, at, end):  # type: ignore[no-untyped
             flow.flags |= np.uint8(FLAG_LAST_CHUNK | FLAG_HOST_TAKEN)
             flow.phase[0] = PHASE_HEADERS  # trailers
             work.cursor[CURSOR_AT] = lf + 1
-        else:
+        elif flow.flags & FLAG_CHUNK_SEEN:
             work.cursor[CURSOR_AT] = lf + 1 + size + 2
+        else:
+            flow.flags |= np.uint8(FLAG_CHUNK_SEEN)
+            flow.body = size + 2  # with the line end behind it
+            flow.phase[0] = PHASE_BODY
+            work.cursor[CURSOR_AT] = lf + 1
         return STEP_AGAIN
     if empty:
         return _end_of_headers(flow, work, lf + 1)

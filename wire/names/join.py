@@ -261,6 +261,7 @@ def translate(ids, facts, worker, workers):  # type: ignore[no-untyped-def]
         record.cert_name = translated(ids, record.cert_name)
         record.server_name = translated(ids, record.server_name)
         record.proxy_target = translated(ids, record.proxy_target)
+        record.referer = translated(ids, record.referer)
         for k in range(len(record.more_hosts)):
             record.more_hosts[k] = translated(ids, record.more_hosts[k])
 

@@ -79,6 +79,26 @@ def test_pipelined_requests_and_bodies() -> None:
     assert facts["http"] == HTTP_1
 
 
+@pytest.mark.parametrize(
+    ("fields", "host"),
+    [
+        (b"Referer: http://App.example:8080/a?imei=1#x\r\n", "app.example"),
+        (b"Origin: https://user@app.example\r\n", "app.example"),
+        (b"Referer: https://one.example/\r\nOrigin: https://two.example\r\n", "one.example"),
+        (b"Referer: /relative\r\n", None),
+        (b"Origin: null\r\n", None),
+        (b"Referer: https://192.0.2.1/\r\n", None),
+        (b"Referer: https://a b/\r\n", None),
+        (b"X-Referer: https://one.example/\r\n", None),
+    ],
+)
+def test_the_page_that_led_here_is_a_host_and_no_name(fields: bytes, host: str | None) -> None:
+    namer, facts = read(b"GET / HTTP/1.1\r\n" + fields + b"\r\n")
+    assert text(namer, facts["referer"]) == host
+    assert facts["name"] == -1
+    assert facts["name_source"] == 0
+
+
 HEAD = b"POST /1 HTTP/1.1\r\nHost: one.example\r\nContent-Length: 5000\r\n\r\n"
 LATER = (
     b"POST /2 HTTP/1.1\r\nHost: two.example\r\nContent-Length: 3\r\n\r\nabc"

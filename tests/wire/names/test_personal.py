@@ -46,6 +46,30 @@ def test_a_body_in_a_segment_of_its_own() -> None:
     assert kinds(HEAD % 3 + FORM) == []
 
 
+CHUNKED = b"POST /v1 HTTP/1.1\r\nHost: api.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def test_the_first_chunk_of_a_body_is_looked_at_and_the_next_request_found() -> None:
+    end = b"0\r\n\r\nGET / HTTP/1.1\r\nHost: next.example\r\n\r\n"
+    whole = CHUNKED + chunk(FORM) + chunk(b"tel=13912345678") + end
+    for cut in (len(whole), len(CHUNKED), len(CHUNKED) + 4, len(CHUNKED) + 30, len(whole) - 40):
+        namer, facts = read(whole[:cut], whole[cut:])
+        assert hosts(namer, facts) == ["api.example", "next.example"]
+    assert kinds(whole) == ["imei"]  # the later chunks are passed over
+    assert kinds(CHUNKED + chunk(b"\x00\x01" + FORM)) == []  # no text
+
+
+def test_a_chunk_that_the_capture_cut_off_does_not_hide_the_next_request() -> None:
+    head = CHUNKED + b"3e8\r\n"
+    after = b"\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: next.example\r\n\r\n"
+    namer, facts = read(head, (len(head) + 1_000, after))
+    assert hosts(namer, facts) == ["api.example", "next.example"]
+
+
 def test_a_body_that_the_capture_cut_off_does_not_hide_the_next_request() -> None:
     head = HEAD % 1_000
     namer, facts = read(
