@@ -125,7 +125,8 @@ class Detectors:
         self._policy.take(deltas, classes.service)
         self._decide_who_is_host(ends)
         whose = ends.client if self._clients is None else None
-        self._riders.take(deltas, classes.service, classes.category, whose)
+        led_by, _ = self._classifier.classify(facts["referer"])
+        self._riders.take(deltas, classes.service, classes.category, whose, led_by)
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts, ends))
 

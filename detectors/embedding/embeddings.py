@@ -111,6 +111,14 @@ class Embeddings:
             end,
         )
 
+    def refer(
+        self, client: NDArray[np.uint64], app: NDArray[np.int32], third: NDArray[np.int32]
+    ) -> None:
+        """Take direct evidence: clients, the services whose pages led (HTTP's Referer), and where to."""
+        pair = self._app_of[app] * len(self._thirds) + self._third_of[third]
+        led = (self._app_of[app] >= 0) & (self._third_of[third] >= 0) & (app != third)
+        self.statistics.direct.add(distinct_values(_presence(pair[led], client[led])))
+
     def finish(self) -> bool:
         """No more comes: take what was held back until a session's end is known. Whether there was any."""
         if len(self._held) == 0:
@@ -167,6 +175,7 @@ class Embeddings:
         """What was given up, by reason; a closed set."""
         known = self.statistics
         forgotten = known.products.forgotten + known.responses.forgotten + known.clients.forgotten
+        forgotten += known.direct.forgotten
         return {
             "embedding_rows_late": self.late,
             "embedding_sessions_shed": self._sessions.shed + self.shed,
@@ -179,11 +188,12 @@ class Embeddings:
         What fewer clients did says nothing of an app, and much of the clients.
         """
         known = self.statistics
-        if not known.sessions_with.any():
-            return []
-        clients = known.clients_of_pairs()
+        clients, led = known.clients_of_pairs(), known.clients_led()
         enough = clients >= self._settings.least_clients
-        seen = enough & (known.sessions_with > 0)
+        direct = led >= self._settings.least_clients
+        seen = enough & (known.sessions_with > 0) | direct
+        if not seen.any():
+            return []
         if known.last_minute - known.first_minute < self._settings.least_minutes:
             enough[:] = False
         settings = self._settings
@@ -195,8 +205,8 @@ class Embeddings:
         pairs = apps[other], thirds[other]
         tests = int(np.count_nonzero(known.sessions)) * int(np.count_nonzero(known.sessions_with.any(axis=0)))
         q_value = q_values(told.p_value[pairs], tests)
-        clients = clients[pairs]
-        accepted = self._accepted(told, pairs, q_value, clients)
+        clients = np.maximum(clients, led)[pairs]
+        accepted = self._accepted(told, pairs, q_value, clients) | direct[pairs]
         found = [
             Embedding(
                 app=self._ids[self._apps[app]],
@@ -225,7 +235,7 @@ class Embeddings:
         settings, known = self._settings, self.statistics
         apps, thirds = pairs
         effect = told.effect[pairs]
-        share = known.sessions_with[pairs] / known.sessions[apps]
+        share = known.sessions_with[pairs] / np.maximum(known.sessions[apps], 1)
         played = self._app_of[self._thirds[thirds]] >= 0
         return np.asarray(
             told.separable[apps]
@@ -308,8 +318,7 @@ class Embeddings:
         sessions_with = self.statistics.sessions_with
         sessions_with += np.bincount(pair, minlength=sessions_with.size).reshape(sessions_with.shape)
         np.minimum(sessions_with, self.statistics.sessions[:, None], out=sessions_with)
-        bit = (new["client"] >> np.uint64(16)) % np.uint64(CLIENT_BITS)
-        self.statistics.clients.add(distinct_values(pair * CLIENT_BITS + bit.astype(np.int64)))
+        self.statistics.clients.add(distinct_values(_presence(pair, new["client"])))
         final = np.ones(len(both), np.bool_)
         final[:-1] = ~same[1:]
         self._met = self._latest(both[final & (both["last"] >= end - _REMEMBERED_MINUTES)])
@@ -330,6 +339,12 @@ _RIDE = np.dtype([("client", "u8"), ("minute", "i8"), ("third", "i4")])
 def _among(place_of: NDArray[np.int64], now: Mapping[str, int], then: Sequence[str]) -> NDArray[np.int64]:
     """Where services of then stand among the apps (or third parties) of now, -1 for none."""
     return np.array([place_of[now[service]] if service in now else -1 for service in then], np.int64)
+
+
+def _presence(pair: NDArray[np.int64], client: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The key of a pair and a client's bit."""
+    bit = (client >> np.uint64(16)) % np.uint64(CLIENT_BITS)
+    return np.asarray(pair * CLIENT_BITS + bit.astype(np.int64), np.int64)
 
 
 def _places(chosen: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ MINUTE, BROWSES = 0, 1
 #: A session's minutes; its first two apart by whether no other app was active then.
 FIRST_ALONE, SECOND_ALONE, FIRST, SECOND, LATER, TAIL = range(6)
 PHASES = 6
-_SUMS = ("products", "responses", "active", "hits", "clients")
+_SUMS = ("products", "responses", "active", "hits", "clients", "direct")
 
 
 def column_of(app: NDArray[np.integer], phase: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -68,6 +68,7 @@ class Statistics:
         self.active = Counts(bounds.cells)  # (cell, column): sum of X, of MINUTE the minutes
         self.hits = Counts(bounds.cells)  # (cell, third): sum of Y
         self.clients = Counts(bounds.clients)  # (app, third, bit of the client): presence
+        self.direct = Counts(bounds.clients)  # the same, where the app's own page or code led there
         #: The first minute and the last, since 1970; none yet while the first is the later one.
         self.first_minute, self.last_minute = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         self.sessions = np.zeros(apps, np.int64)
@@ -105,6 +106,7 @@ class Statistics:
         self.active.merge(other.active)
         self.hits.merge(other.hits)
         self.clients.merge(other.clients)
+        self.direct.merge(other.direct)
         self.first_minute = min(self.first_minute, other.first_minute)
         self.last_minute = max(self.last_minute, other.last_minute)
         self.sessions += other.sessions
@@ -149,11 +151,12 @@ class Statistics:
         keys = keys_of("hits")
         right = thirds[keys % had_thirds]
         self.hits.move(keys // had_thirds * self.thirds + right, right >= 0)
-        keys = keys_of("clients")
-        pair, bit = keys // CLIENT_BITS, keys % CLIENT_BITS
-        left, right = apps[pair // had_thirds], thirds[pair % had_thirds]
-        moved = (left * self.thirds + right) * CLIENT_BITS + bit
-        self.clients.move(moved, (left >= 0) & (right >= 0))
+        for name, presence in (("clients", self.clients), ("direct", self.direct)):
+            keys = keys_of(name)
+            pair, bit = keys // CLIENT_BITS, keys % CLIENT_BITS
+            left, right = apps[pair // had_thirds], thirds[pair % had_thirds]
+            moved = (left * self.thirds + right) * CLIENT_BITS + bit
+            presence.move(moved, (left >= 0) & (right >= 0))
         here, there = np.flatnonzero(apps >= 0), np.flatnonzero(thirds >= 0)
         self.sessions[apps[here]] = parts["sessions"][here]
         self.sessions_with[np.ix_(apps[here], thirds[there])] = parts["sessions_with"][np.ix_(here, there)]
@@ -176,7 +179,14 @@ class Statistics:
 
         Clients that share one of CLIENT_BITS count as one: never too many.
         """
-        keys, _ = self.clients.items()
+        return self._distinct(self.clients)
+
+    def clients_led(self) -> NDArray[np.int64]:
+        """Distinct clients whose app led to a third party by its own word, int64[apps, thirds]."""
+        return self._distinct(self.direct)
+
+    def _distinct(self, presence: Counts) -> NDArray[np.int64]:
+        keys, _ = presence.items()
         pairs = np.bincount(keys // CLIENT_BITS, minlength=self.apps * self.thirds)
         return pairs.reshape(self.apps, self.thirds)
 

@@ -12,7 +12,7 @@ from detectors.catalogue.categories import CATEGORIES
 from detectors.embedding.embedding import Embedding
 from detectors.embedding.embeddings import Embeddings
 from detectors.embedding.settings import EmbeddingSettings
-from detectors.embedding.sightings import BROWSING, sightings_of
+from detectors.embedding.sightings import BROWSING, client_hash, sightings_of
 from detectors.grouping import combined
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import MINUTE_NS
@@ -44,11 +44,20 @@ class EmbeddingTrack:
         service: NDArray[np.int32],
         category: NDArray[np.uint8],
         inside: NDArray[np.bool_] | None,
+        led_by: NDArray[np.int32],
     ) -> None:
-        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all."""
+        """Take DELTAs with the service and category of each; `inside`: whose clients count, None all.
+
+        led_by: the service whose page or app led there (HTTP's Referer or Origin), negative without.
+        """
         if len(deltas):
             everyone = np.ones(len(deltas), np.bool_) if inside is None else inside
             self._windows.add(sightings_of(deltas, service, category, everyone))
+            at = np.flatnonzero(everyone & (service >= 0) & (led_by >= 0))
+            if len(at):
+                client = client_hash(deltas["client_hi"][at], deltas["client_lo"][at])
+                self._learned.refer(client, led_by[at], service[at])
+                self._told = None
 
     def advance(self, before_ns: int) -> None:
         """Count the minutes that end by `before_ns`."""

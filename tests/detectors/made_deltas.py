@@ -63,7 +63,7 @@ def facts(made: NDArray[np.void]) -> NDArray[np.void]:
     """FACTS that know nothing, one per delta."""
     known = np.zeros(len(made), FACTS)
     known["flow"] = made["flow"]
-    known["name"] = known["dns_chain_end"] = -1
+    known["name"] = known["dns_chain_end"] = known["referer"] = -1
     return known
 
 

@@ -19,6 +19,7 @@ def add_facts(into, facts):  # type: ignore[no-untyped-def]
     into.parameters = _first(into.parameters, facts.parameters)
     into.server_name = _first(into.server_name, facts.server_name)
     into.proxy_target = _first(into.proxy_target, facts.proxy_target)
+    into.referer = _first(into.referer, facts.referer)
     if into.cert_name < 0 and into.cert_not_after == 0:
         into.cert_name = facts.cert_name
         into.cert_match = facts.cert_match

@@ -34,7 +34,7 @@ def test_nothing_new_is_worked_out_once() -> None:
     catalogue = shipped_catalogue()
     track = EmbeddingTrack(catalogue, EmbeddingSettings(), 1000)
     app = np.array([catalogue.ids.index("zuoyebang")], np.int32)
-    track.take(deltas({}), app, np.zeros(1, np.uint8), None)
+    track.take(deltas({}), app, np.zeros(1, np.uint8), None, np.full(1, -1, np.int32))
     track.finish()
     told = track.result()
     track.advance(START + 100 * MINUTE)
@@ -59,3 +59,28 @@ def test_of_sessions_too_many_the_latest_are_remembered_and_the_rest_counted() -
     found.take(call((44, 1, app), (44, 1, third)), 60 * MINUTE)  # the session of minute 40 goes on
     assert int(found.statistics.sessions.sum()) == 4
     assert int(found.statistics.sessions_with.sum()) == 3
+
+
+def test_what_an_app_leads_to_by_its_own_word_is_accepted_from_enough_clients() -> None:
+    catalogue = shipped_catalogue()
+    ids = [catalogue.ids.index(id) for id in ("zuoyebang", "umeng", "jpush")]
+    track = EmbeddingTrack(catalogue, EmbeddingSettings(least_clients=5), 1000)
+
+    def led(client: int, third: int, led_by: int) -> None:
+        row = deltas({"client": f"10.0.0.{client}", "minute": client})
+        category = np.zeros(1, np.uint8)
+        track.take(row, np.array([third], np.int32), category, None, np.array([led_by], np.int32))
+
+    for client in range(1, 5):
+        led(client, ids[1], ids[0])
+        led(client, ids[2], ids[0])
+        led(client, ids[0], ids[0])  # its own page
+        led(client, ids[1], ids[2])  # no app led there
+    track.finish()
+    assert track.result() == []
+    led(4, ids[1], ids[0])
+    assert track.result() == []  # four clients still
+    led(9, ids[1], ids[0])
+    (found,) = track.result()
+    assert (found.app, found.third_party, found.clients, found.accepted) == ("zuoyebang", "umeng", 5, True)
+    assert found.q_value == 1.0
