@@ -117,4 +117,10 @@ def test_minutes_that_are_open_survive() -> None:
 
 def call(track: EmbeddingTrack, minute: int, *services: int) -> None:
     rows = deltas(*({"minute": minute, "opened": 1} for _ in services))
-    track.take(rows, np.array(services, np.int32), np.zeros(len(services), np.uint8), None)
+    track.take(
+        rows,
+        np.array(services, np.int32),
+        np.zeros(len(services), np.uint8),
+        None,
+        np.full(len(services), -1, np.int32),
+    )
