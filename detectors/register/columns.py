@@ -168,6 +168,12 @@ def heading(cell: Cell) -> str:
     return text if text in _MEANING else _BRACKETS.sub("", text)
 
 
+def known_heading(text: str) -> bool:
+    """Whether a heading's text means something here, or is known to mean nothing."""
+    word = heading(text)
+    return word in _MEANING or word in IGNORED
+
+
 class Columns:
     """Where each meaning stands in a table.
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from detectors.register.csv_file import read_csv
 from detectors.register.errors import RegisterError
+from detectors.register.headings import find_heading
 from detectors.register.lists import RegisterList, Told
-from detectors.register.table import heading_row, read_table
+from detectors.register.table import read_table
 from detectors.register.xlsx_file import read_xlsx
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -37,7 +38,7 @@ def read_lists(path: Path, told: Told) -> list[RegisterList]:
         return [read_table(str(path), digest, sheets[0], told)]
     lists: list[RegisterList] = []
     errors: list[str] = []
-    tables = [sheet for sheet in sheets if heading_row(sheet) is not None] or sheets
+    tables = [sheet for sheet in sheets if find_heading(sheet.rows) is not None] or sheets
     for sheet in tables:
         try:
             lists.append(read_table(f"{path}[{sheet.name}]", digest, sheet, told))

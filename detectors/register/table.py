@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from detectors.register.cells import Cell, Period, day_of, is_empty, period_of, text_of
 from detectors.register.columns import COLUMN_NAMES, IDENTIFYING, Columns
 from detectors.register.errors import RegisterError
+from detectors.register.headings import WITHIN_ROWS, Heading, find_heading
 from detectors.register.lists import Entry, Fact, RegisterList, Told
 from detectors.register.names import filing_number, host_of
 from detectors.register.sheets import Row, Sheet
@@ -25,7 +26,6 @@ from detectors.register.statuses import (
 )
 from detectors.register.titles import list_status, told_above
 
-_HEADING_WITHIN = 40
 _SEVERAL = re.compile(r"[、;；,，\n|]+|\s+")
 _PARTS = re.compile(r"[、;；,，\n|]+")
 _FOOTER = re.compile(r"^(注|备注|说明|合计|总计|共计|共\d+|填表|制表|审核人|联系人)")
@@ -33,8 +33,8 @@ _FOOTER = re.compile(r"^(注|备注|说明|合计|总计|共计|共\d+|填表|�
 
 def read_table(path: str, digest: str, sheet: Sheet, told: Told) -> RegisterList:
     """The list that a sheet holds; `told` wins over what the file says of itself. Raises RegisterError."""
-    at = _heading_row(path, sheet)
-    columns = Columns(sheet.rows[at].cells)
+    head = _heading(path, sheet)
+    at, columns = head.first, head.columns
     source = path.rpartition("/")[2]
     title, above = told_above(path, sheet.rows[:at], (sheet.name, source))
     whole = told.or_else(above).or_else(Told(complete=False, sample=False, document="", issuer="", school=""))
@@ -48,7 +48,7 @@ def read_table(path: str, digest: str, sheet: Sheet, told: Told) -> RegisterList
         )
     if whole.complete and whole.first is None:
         reader.errors.append(f"{path}:0: a complete list must say from what day it holds; say --from DATE")
-    entries = [entry for row in sheet.rows[at + 1 :] if (entry := reader.entry(row)) is not None]
+    entries = [entry for row in sheet.rows[head.end :] if (entry := reader.entry(row)) is not None]
     if not entries and not reader.errors:
         reader.errors.append(f"{path}:0: no row below the heading; an empty list is not taken")
     if reader.errors:
@@ -61,23 +61,15 @@ def _row_of(error: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def heading_row(sheet: Sheet) -> int | None:
-    """Where the heading of a table of apps stands, None without one."""
-    for at, row in enumerate(sheet.rows[:_HEADING_WITHIN]):
-        if Columns(row.cells).names_apps:
-            return at
-    return None
-
-
-def _heading_row(path: str, sheet: Sheet) -> int:
-    at = heading_row(sheet)
-    if at is not None:
-        return at
+def _heading(path: str, sheet: Sheet) -> Heading:
+    head = find_heading(sheet.rows)
+    if head is not None:
+        return head
     seen = [text_of(cell) for row in sheet.rows[:3] for cell in row.cells if not is_empty(cell)][:8]
     wanted = "、".join(COLUMN_NAMES[each][0] for each in ("name", "filing", "host"))
     raise RegisterError(
         [
-            f"{path}:0: no heading in the first {_HEADING_WITHIN} rows; it needs one of {wanted} and another "
+            f"{path}:0: no heading in the first {WITHIN_ROWS} rows; it needs one of {wanted} and another "
             f"known column; seen: {'、'.join(seen) or 'nothing'}"
         ]
     )

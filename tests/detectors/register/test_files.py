@@ -63,6 +63,39 @@ def test_cells_merged_downwards_hold_for_every_row(tmp_path: Path) -> None:
     ]
 
 
+TWO_ROWS = [
+    ("序号", "应用信息", None, "备案信息", None, "有效期", None, "备注"),
+    (None, "名称", "官网", "备案号", "备案日期", "起", "止", None),
+    (1, "甲学堂", "www.jia.example", "教APP备0001号", "2024年3月5日", "2024.3.5", "2026.12.31", None),
+    (2, "乙作业", None, "教APP备0002号", "2024年3月6日", "2024.3.6", "长期", "新"),
+]
+
+
+def two_rows(path: Path) -> None:
+    (got,) = read_lists(path, Told())
+    assert [entry.name for entry in got.entries] == ["甲学堂", "乙作业"]
+    assert [entry.hosts for entry in got.entries] == [("www.jia.example",), ()]
+    assert [entry.filings for entry in got.entries] == [("教app备0001号",), ("教app备0002号",)]
+    assert got.entries[0].facts == (Fact("provider-filing", "filed", day("2024-03-05"), day("2026-12-31")),)
+    assert got.entries[1].facts[0].last is None
+
+
+def test_a_heading_of_two_rows_in_a_workbook(tmp_path: Path) -> None:
+    merges = ["A3:A4", "H3:H4", "B3:C3", "D3:E3", "F3:G3"]
+    two_rows(workbook(tmp_path / "a.xlsx", TWO_ROWS, TITLE, merges))
+
+
+def test_a_heading_of_two_rows_in_csv(tmp_path: Path) -> None:
+    lines = [",".join("" if cell is None else str(cell) for cell in row) for row in TWO_ROWS]
+    two_rows(table(tmp_path / "a.csv", f"{TITLE},,,,,,,\n" + "\n".join(lines) + "\n", "gb18030"))
+
+
+def test_a_row_of_data_is_no_second_row_of_a_heading(tmp_path: Path) -> None:
+    text = f"{TITLE}\n应用名称,备案号,备案日期,备注\n网址,教APP备0001号,2024-03-05,官网\n"
+    (got,) = read_lists(table(tmp_path / "a.csv", text), Told())
+    assert [entry.name for entry in got.entries] == ["网址"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_csv_in_every_encoding(tmp_path: Path, encoding: str, delimiter: str) -> None:
