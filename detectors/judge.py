@@ -30,6 +30,7 @@ from detectors.register.loading import load_register
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
 from detectors.use.app_day import AppDay
+from detectors.use.entrance import Entrance
 from wire.names.strings import StringTable
 
 _SECOND_NS = 1_000_000_000
@@ -212,6 +213,10 @@ class Detectors:
     def app_days(self) -> Sequence[AppDay]:
         """How long devices used each education app on each day that is over, and its standing."""
         return self._policy.app_days
+
+    def entrances(self) -> Sequence[Entrance]:
+        """By what way devices came to education apps on each day that is over (article 12)."""
+        return self._policy.entrances
 
     @property
     def hosts_are_clients(self) -> bool:

@@ -21,6 +21,7 @@ from detectors.rules.settings import RuleSettings
 from detectors.use.app_day import MOST_APP_DAYS, AppDay
 from detectors.use.calendar import Calendar
 from detectors.use.day import AppUse, Day, apps_of
+from detectors.use.entrance import MOST_ENTRANCES, Entrance, entrance
 from detectors.use.leaks import Leaks, NameOf
 from detectors.use.link_rows import WINDOW_MINUTES
 from detectors.use.sessions import device_uses
@@ -89,6 +90,7 @@ class Policy:
         self._told: dict[_Ban, tuple[str, int]] = {}  # id and start of what was told at once
         #: What a page tells of the days that are over; bounded.
         self.app_days: list[AppDay] = []
+        self.entrances: list[Entrance] = []
         self._choose()
 
     def judge_by(
@@ -272,6 +274,10 @@ class Policy:
         case = DayCase(day, self._known)
         self.app_days.extend(self._app_day(case, index, app) for index, app in day.apps.items())
         del self.app_days[:-MOST_APP_DAYS]
+        services = self._known.catalogue.services
+        kinds = {i: services[i].kind or "" for i in day.apps if services[i].category == "education"}
+        came = entrance(over, day.apps, kinds)
+        self.entrances = [*self.entrances, *([came] if came else [])][-MOST_ENTRANCES:]
         found = [finding for rule in DAY_RULES for finding in rule.judge(case)]
         return sorted(found, key=lambda each: (each.start_ns, each.rule, each.subject.value))
 

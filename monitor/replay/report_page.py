@@ -26,6 +26,7 @@ def write_report(
             summary=summary,
             hours=results.timeline.hours(),
             app_days=[day for day in detectors.app_days() if day.service in education],
+            entrances=detectors.entrances(),
             embeddings=results.embeddings,
             findings=[finding_object(each, results.pseudonyms) for each in findings],
             names={each.id: each.name_zh or each.name_en for each in services},

@@ -42,7 +42,7 @@ _SCALE: Figure = {
     "len": 150,
 }
 _MOST_ROWS, _LONGEST_NAME = 40, 18
-_LAYOUT: Figure = {
+LAYOUT: Figure = {
     "font": {"family": "system-ui, 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif", "size": 13},
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
@@ -70,7 +70,7 @@ def traffic(hours: Sequence[tuple[int, Sequence[int]]], timezone: str) -> Figure
                 }
             )  # fmt: skip
     axes = {"xaxis": {"title": {"text": f"{timezone}"}}, "yaxis": {"title": {"text": "MB"}}}
-    return {"data": data, "layout": {**_LAYOUT, "barmode": "stack", "height": 360, **axes}}
+    return {"data": data, "layout": {**LAYOUT, "barmode": "stack", "height": 360, **axes}}
 
 
 def visibility(counts: Mapping[str, int]) -> Figure | None:
@@ -88,7 +88,7 @@ def visibility(counts: Mapping[str, int]) -> Figure | None:
         for (name, count), colour in zip(counts.items(), colours, strict=False)
     ]  # fmt: skip
     axis = {"range": [0, 100], "ticksuffix": "%"}
-    return {"data": data, "layout": {**_LAYOUT, "barmode": "stack", "height": 150, "xaxis": axis}}
+    return {"data": data, "layout": {**LAYOUT, "barmode": "stack", "height": 150, "xaxis": axis}}
 
 
 def standing(days: Sequence[AppDay], names: Mapping[str, str]) -> Figure | None:
@@ -110,7 +110,7 @@ def standing(days: Sequence[AppDay], names: Mapping[str, str]) -> Figure | None:
         "colorscale": [[0, "#f2b8a0"], [0.33, "#eceff2"], [0.67, "#dfe7ee"], [1, "#a9d5c3"]],
         "hovertemplate": "%{y}<br>%{x}<br>%{text}<extra></extra>",
     }  # fmt: skip
-    layout = {**_LAYOUT, "height": 100 + 30 * len(rows), "margin": {"l": 200, "r": 20, "t": 90, "b": 10}}
+    layout = {**LAYOUT, "height": 100 + 30 * len(rows), "margin": {"l": 200, "r": 20, "t": 90, "b": 10}}
     top = {"side": "top", "tickangle": 0, "tickfont": {"size": 11}}
     layout |= {"xaxis": top, "yaxis": {"automargin": True}}
     return {"data": [data], "layout": layout}
@@ -139,7 +139,7 @@ def matrix(embeddings: Sequence[Embedding], names: Mapping[str, str], apps: set[
         "colorscale": [[0, "#eef1f4"], [0.02, "#fbe3d2"], [1, "#d55e00"]],
         "colorbar": _SCALE,
     }  # fmt: skip
-    layout = {**_LAYOUT, "height": 170 + 30 * len(rows), "margin": {"l": 160, "r": 20, "t": 16, "b": 80}}
+    layout = {**LAYOUT, "height": 170 + 30 * len(rows), "margin": {"l": 160, "r": 20, "t": 16, "b": 80}}
     layout |= {"xaxis": {"tickangle": 35, "automargin": True}, "yaxis": {"automargin": True}}
     return {"data": [data], "layout": layout}
 
@@ -161,7 +161,7 @@ def usage(days: Sequence[AppDay], names: Mapping[str, str]) -> Figure | None:
     ]  # fmt: skip
     title = "活跃分钟 active minutes<br>每设备每日 a device and day"
     axis = {"title": {"text": title}, "rangemode": "tozero"}
-    layout = {**_LAYOUT, "height": 400, "yaxis": axis, "xaxis": {"tickangle": 35, "automargin": True}}
+    layout = {**LAYOUT, "height": 400, "yaxis": axis, "xaxis": {"tickangle": 35, "automargin": True}}
     return {"data": data, "layout": layout}
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from detectors.embedding.embedding import Embedding
 from detectors.use.app_day import AppDay
-from sinks.reports import figures
+from detectors.use.entrance import Entrance
+from sinks.reports import article_figures, figures
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 _MOST_FINDINGS = 500
@@ -30,6 +31,7 @@ class PageContent:
     summary: Mapping[str, Any]
     hours: Sequence[tuple[int, Sequence[int]]]
     app_days: Sequence[AppDay]
+    entrances: Sequence[Entrance]
     embeddings: Sequence[Embedding]
     findings: Sequence[Mapping[str, Any]]
     names: Mapping[str, str]
@@ -52,6 +54,16 @@ def page(content: PageContent) -> str:
          "What the lists say of the education apps in use; unknown: no complete list. "
          "The number of devices stands after the name.",
          figures.standing(content.app_days, content.names)),
+        ("推荐名单（第9条） Recommended apps, article 9",
+         "教育应用的活跃分钟中，落在省级推荐名单内应用的占比；没有完整名单时照实写明。",
+         "Share of education apps' active minutes that falls on the province's recommendation list; where no "
+         "complete list is known, the page says so.",
+         article_figures.recommended(content.app_days)),
+        ("国家公共服务体系入口（第12条） National public service system, article 12",
+         "当日使用教育应用的设备中，先进入国家智慧教育平台的占比；看不出由哪个链接进入。",
+         "Of the devices that used an education app on a day, those whose first was a national platform. "
+         "By which link they came is not seen.",
+         article_figures.entrances(content.entrances)),
         ("应用中的第三方 Third parties that ride along",
          "颜色：每次会话因该应用而多出的分钟数；● 认定嵌入，· 同现但不能认定。",
          "Colour: minutes that a session adds; ● held to ride along, · seen together, not held to.",

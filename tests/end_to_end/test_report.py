@@ -36,8 +36,8 @@ def test_it_tells_what_was_found_in_both_languages(report: Path) -> None:
     for words in ("第6条", "第7条", "伴随出现第三方跟踪服务", "rides along with the education app"):
         assert words in text
     figures = json.loads(re.search(r"^const figures = (.*);$", text, re.MULTILINE).group(1))
-    assert set(figures) == {f"figure{number}" for number in range(5)}
-    matrix = figures["figure3"]["data"][0]
+    assert set(figures) == {f"figure{number}" for number in range(7)}
+    matrix = figures["figure5"]["data"][0]
     assert sum(cell == "●" for row in matrix["text"] for cell in row) == 10
 
 
@@ -51,7 +51,7 @@ def test_a_browser_draws_every_figure(report: Path) -> None:
         capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     drawn = re.findall(r'<div id="figure\d+" class="js-plotly-plot">', done.stdout)
-    assert len(drawn) == 5
+    assert len(drawn) == 7
     assert "Refused to" not in done.stderr, "the page's own policy forbids what it needs"
 
 
@@ -63,7 +63,7 @@ def test_what_comes_from_outside_stays_text() -> None:
         "text": {"zh": "<script>alert(1)</script>", "en": "</script>"},
     }  # fmt: skip
     campus = "<script>alert(2)</script>"
-    content = PageContent(summary, [(0, [1] * 8)], [], [], [finding], {}, frozenset(), "UTC", campus)
+    content = PageContent(summary, [(0, [1] * 8)], [], [], [], [finding], {}, frozenset(), "UTC", campus)
     text = page(content)
     assert "<script>alert" not in text
     assert "<b>app</b>" not in text
