@@ -13,7 +13,7 @@ from pathlib import Path
 import dpkt
 
 from tests.bench.sender import Frames, send
-from tests.end_to_end.live_daemon import FAR_END, LiveDaemon, eventually, live_daemon
+from tests.end_to_end.live_daemon import CONFIG, FAR_END, LiveDaemon, eventually, live_daemon
 
 #: What the daemon gives up by itself, and what comes when even that is not enough.
 LOST = ("shed_packets_total overload", "kernel_dropped_packets_total")
@@ -50,7 +50,8 @@ def frames_to_send(daemon: LiveDaemon, folder: Path) -> Frames:
 
 
 def test_every_packet_of_an_overload_is_accounted_for(root: Path, tmp_path: Path) -> None:
-    with live_daemon(root, tmp_path) as daemon:
+    config = CONFIG.replace("flows: {{", "flows: {{elephant_bytes: 5000, ")
+    with live_daemon(root, tmp_path, config=config) as daemon:
         daemon.send()
         eventually(lambda: daemon.settled(daemon.sent))
         frames = frames_to_send(daemon, tmp_path)
@@ -60,12 +61,14 @@ def test_every_packet_of_an_overload_is_accounted_for(root: Path, tmp_path: Path
                 daemon.sent += send(frames, FAR_END, 0, 100_000, 20).packets
                 assert time.monotonic() - start < 120
         eventually(lambda: daemon.settled(daemon.sent))
-        assert daemon.metrics()["overload_total names"] > 0
+        told = daemon.metrics()
+        assert told["overload_total elephants"] >= told["overload_total names"] > 0
+        assert told["elephant_packets_total"] > 0
         eventually(lambda: daemon.metrics()["overload_level"] == 0)
         before = daemon.metrics()
         daemon.send(rounds=2)
         eventually(lambda: daemon.settled(daemon.sent))
         after = daemon.metrics()
-        for name in LOST:
-            assert after[name] == before[name]
+        for name in (*LOST, "elephant_packets_total"):
+            assert after[name] == before[name], "in calm every packet is looked at again"
         assert daemon.stop() == 0
