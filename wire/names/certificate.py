@@ -11,10 +11,12 @@ import numpy as np
 
 from wire.kernel import kernel
 
-_INTEGER, _OCTET_STRING, _OID, _SEQUENCE, _SET = 0x02, 0x04, 0x06, 0x30, 0x31
-_VERSION, _EXTENSIONS, _DNS_NAME = 0xA0, 0xA3, 0x82
+_BOOLEAN, _OCTET_STRING, _OID, _SEQUENCE, _SET = 0x01, 0x04, 0x06, 0x30, 0x31
+_VERSION, _EXTENSIONS, DNS_NAME = 0xA0, 0xA3, 0x82
+#: Where the bounds of each part stand: of the dates, of the subject, of the names of subjectAltName.
+PART_VALIDITY, PART_SUBJECT, PART_NAMES, PARTS = 0, 2, 4, 6
 #: Elements looked at on one level: a certificate has tens, a hostile one may have thousands.
-_MAX_ELEMENTS = 512
+MAX_ELEMENTS = 512
 
 
 @kernel
@@ -43,7 +45,7 @@ def read_element(data, at, end, bounds):  # type: ignore[no-untyped-def]
 @kernel
 def _last_common_name(data, at, end, bounds, found):  # type: ignore[no-untyped-def]
     """The last commonName (2.5.4.3) of the Name data[at:end], its bounds in found[0:2]."""
-    for _ in range(_MAX_ELEMENTS):
+    for _ in range(MAX_ELEMENTS):
         if at >= end or read_element(data, at, end, bounds) != _SET:
             return
         inner, at = bounds[0], bounds[1]
@@ -60,12 +62,12 @@ def _last_common_name(data, at, end, bounds, found):  # type: ignore[no-untyped-
 
 
 @kernel
-def _first_dns_name(data, at, end, bounds, found):  # type: ignore[no-untyped-def]
-    """The first dNSName of subjectAltName (2.5.29.17) in the Extensions data[at:end]."""
+def alternatives(data, at, end, bounds):  # type: ignore[no-untyped-def]
+    """Whether the Extensions data[at:end] hold a subjectAltName (2.5.29.17); its content is bounds[0:2]."""
     if read_element(data, at, end, bounds) != _SEQUENCE:
         return False
     at, end = bounds[0], bounds[1]
-    for _ in range(_MAX_ELEMENTS):
+    for _ in range(MAX_ELEMENTS):
         if at >= end or read_element(data, at, end, bounds) != _SEQUENCE:
             return False
         inner, stop = bounds[0], bounds[1]
@@ -76,28 +78,77 @@ def _first_dns_name(data, at, end, bounds, found):  # type: ignore[no-untyped-de
         if inner - oid != 3 or data[oid] != 0x55 or data[oid + 1] != 29 or data[oid + 2] != 17:
             continue
         tag = read_element(data, inner, stop, bounds)
-        if tag == 1:  # critical
+        if tag == _BOOLEAN:  # critical
             tag = read_element(data, bounds[1], stop, bounds)
-        if tag != _OCTET_STRING or read_element(data, bounds[0], bounds[1], bounds) != _SEQUENCE:
-            return False
-        inner, stop = bounds[0], bounds[1]
-        for _ in range(_MAX_ELEMENTS):
-            if inner >= stop:
-                return False
-            tag = read_element(data, inner, stop, bounds)
-            if tag < 0:
-                return False
-            if tag == _DNS_NAME:
-                found[0] = bounds[0]
-                found[1] = bounds[1]
-                return True
-            inner = bounds[1]
+        return tag == _OCTET_STRING and read_element(data, bounds[0], bounds[1], bounds) == _SEQUENCE
     return False
 
 
 @kernel
-def find_certificate_name(data, start, end, found):  # type: ignore[no-untyped-def]
-    """Bounds of the host name in the DER certificate data[start:end], into found[0:2].
+def _first_dns_name(data, at, end, bounds, found):  # type: ignore[no-untyped-def]
+    """The first dNSName of the names data[at:end], its bounds in found[0:2]."""
+    for _ in range(MAX_ELEMENTS):
+        if at >= end:
+            return False
+        tag = read_element(data, at, end, bounds)
+        if tag < 0:
+            return False
+        if tag == DNS_NAME:
+            found[0] = bounds[0]
+            found[1] = bounds[1]
+            return True
+        at = bounds[1]
+    return False
+
+
+@kernel
+def find_parts(data, start, end, bounds, parts):  # type: ignore[no-untyped-def]
+    """Walk the DER certificate data[start:end] once: PARTS pairs of bounds into parts; whether it is whole.
+
+    parts: int64[PARTS], 0 for what is not there or lies behind what is broken. Never raises.
+    """
+    for k in range(PARTS):
+        parts[k] = 0
+    if read_element(data, start, end, bounds) != _SEQUENCE:
+        return False
+    if read_element(data, bounds[0], bounds[1], bounds) != _SEQUENCE:
+        return False
+    at, end = bounds[0], bounds[1]
+    tag = read_element(data, at, end, bounds)
+    if tag == _VERSION:
+        tag = read_element(data, bounds[1], end, bounds)
+    for _ in range(3):  # serialNumber, signature, issuer, then validity
+        if tag < 0:
+            return False
+        tag = read_element(data, bounds[1], end, bounds)
+    if tag < 0:
+        return False
+    if tag == _SEQUENCE:
+        parts[PART_VALIDITY] = bounds[0]
+        parts[PART_VALIDITY + 1] = bounds[1]
+    if read_element(data, bounds[1], end, bounds) != _SEQUENCE:
+        return False
+    parts[PART_SUBJECT] = bounds[0]
+    parts[PART_SUBJECT + 1] = bounds[1]
+    at = bounds[1]
+    for _ in range(MAX_ELEMENTS):
+        if at >= end:
+            break
+        tag = read_element(data, at, end, bounds)
+        if tag < 0:
+            return False
+        at = bounds[1]
+        if tag == _EXTENSIONS:
+            if alternatives(data, bounds[0], bounds[1], bounds):
+                parts[PART_NAMES] = bounds[0]
+                parts[PART_NAMES + 1] = bounds[1]
+            break
+    return True
+
+
+@kernel
+def certificate_name(data, parts, whole, found):  # type: ignore[no-untyped-def]
+    """Bounds of the host name in a certificate of these parts (`whole`: as find_parts says), into found[0:2].
 
     data: uint8[:]; found: int64[4], of which the last two are scratch. Returns 1 when there is a
     name, 0 when the certificate has none, -1 when its DER is broken. Never raises.
@@ -105,37 +156,11 @@ def find_certificate_name(data, start, end, found):  # type: ignore[no-untyped-d
     bounds = found[2:4]
     found[0] = -1
     found[1] = -1
-    if read_element(data, start, end, bounds) != _SEQUENCE:
+    if not whole:
         return -1
-    if read_element(data, bounds[0], bounds[1], bounds) != _SEQUENCE:
-        return -1
-    at, end = bounds[0], bounds[1]
-    tag = read_element(data, at, end, bounds)
-    if tag == _VERSION:
-        at = bounds[1]
-        tag = read_element(data, at, end, bounds)
-    # serialNumber, signature, issuer, validity, then subject
-    for _ in range(4):
-        if tag < 0:
-            return -1
-        at = bounds[1]
-        tag = read_element(data, at, end, bounds)
-    if tag != _SEQUENCE:
-        return -1
-    subject, subject_end = bounds[0], bounds[1]
-    at = subject_end
-    for _ in range(_MAX_ELEMENTS):
-        if at >= end:
-            break
-        tag = read_element(data, at, end, bounds)
-        if tag < 0:
-            return -1
-        at = bounds[1]
-        if tag == _EXTENSIONS:
-            if _first_dns_name(data, bounds[0], bounds[1], bounds, found):
-                return _without_wildcard(data, found)
-            break
-    _last_common_name(data, subject, subject_end, bounds, found)
+    if _first_dns_name(data, parts[PART_NAMES], parts[PART_NAMES + 1], bounds, found):
+        return _without_wildcard(data, found)
+    _last_common_name(data, parts[PART_SUBJECT], parts[PART_SUBJECT + 1], bounds, found)
     return _without_wildcard(data, found)
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from wire.kernel import kernel
-from wire.names.certificate import read_element
+from wire.names.certificate import DNS_NAME, MAX_ELEMENTS, PART_NAMES, PART_VALIDITY, read_element
 
 #: `cert_match`: not seen or nothing to compare with; the name is covered; it is not.
 MATCH_UNSEEN, MATCH_YES, MATCH_NO = 0, 1, 2
-_SEQUENCE, _OID, _OCTET_STRING, _BOOLEAN = 0x30, 0x06, 0x04, 0x01
-_VERSION, _EXTENSIONS, _DNS_NAME, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0xA3, 0x82, 0x17, 0x18
-_MAX_ELEMENTS = 512
+_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _LAST_SECOND = (1 << 32) - 1
 _STAR, _DOT = 42, 46
 _Z = 90
@@ -89,89 +87,46 @@ def covers(data, start, end, arena, first, last):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _match_alternatives(data, at, end, bounds, arena, first, last):  # type: ignore[no-untyped-def]
-    """Compare with every dNSName of subjectAltName in the Extensions data[at:end]; MATCH_*."""
-    if read_element(data, at, end, bounds) != _SEQUENCE:
-        return MATCH_UNSEEN
-    at, end = bounds[0], bounds[1]
-    for _ in range(_MAX_ELEMENTS):
-        if at >= end or read_element(data, at, end, bounds) != _SEQUENCE:
+def _match_names(data, at, end, bounds, arena, first, last):  # type: ignore[no-untyped-def]
+    """Compare with every dNSName of the names data[at:end]; MATCH_*."""
+    seen = MATCH_UNSEEN
+    for _ in range(MAX_ELEMENTS):
+        if at >= end:
+            return seen
+        tag = read_element(data, at, end, bounds)
+        if tag < 0:
             return MATCH_UNSEEN
-        inner, stop = bounds[0], bounds[1]
-        at = stop
-        if read_element(data, inner, stop, bounds) != _OID:
-            return MATCH_UNSEEN
-        oid, inner = bounds[0], bounds[1]
-        if inner - oid != 3 or data[oid] != 0x55 or data[oid + 1] != 29 or data[oid + 2] != 17:
-            continue
-        tag = read_element(data, inner, stop, bounds)
-        if tag == _BOOLEAN:
-            tag = read_element(data, bounds[1], stop, bounds)
-        if tag != _OCTET_STRING or read_element(data, bounds[0], bounds[1], bounds) != _SEQUENCE:
-            return MATCH_UNSEEN
-        inner, stop = bounds[0], bounds[1]
-        seen = MATCH_UNSEEN
-        for _ in range(_MAX_ELEMENTS):
-            if inner >= stop:
-                return seen
-            tag = read_element(data, inner, stop, bounds)
-            if tag < 0:
-                return MATCH_UNSEEN
-            if tag == _DNS_NAME:
-                if covers(data, bounds[0], bounds[1], arena, first, last):
-                    return MATCH_YES
-                seen = MATCH_NO
-            inner = bounds[1]
-        return MATCH_UNSEEN  # too many to say
-    return MATCH_UNSEEN
+        if tag == DNS_NAME:
+            if covers(data, bounds[0], bounds[1], arena, first, last):
+                return MATCH_YES
+            seen = MATCH_NO
+        at = bounds[1]
+    return MATCH_UNSEEN  # too many to say
 
 
 @kernel
-def check_certificate(data, start, end, arena, first, last, found, told):  # type: ignore[no-untyped-def]
-    """What the DER certificate data[start:end] says, into told[0:3]: not before, not after, MATCH_*.
+def check_certificate(data, parts, arena, first, last, bounds, told):  # type: ignore[no-untyped-def]
+    """What a certificate of these parts says, into told[0:3]: not before, not after, MATCH_*.
 
-    arena[first:last]: the name that was asked for, lower case; empty for none. A certificate without
-    subjectAltName is not compared. found: int64[4], scratch; told: int64[3]. Seconds since 1970, 0 for
-    what could not be read. Never raises.
+    parts: by find_parts. arena[first:last]: the name that was asked for, lower case; empty for none. A
+    certificate without subjectAltName is not compared. bounds: int64[2], scratch; told: int64[3].
+    Seconds since 1970, 0 for what could not be read. Never raises.
     """
-    bounds = found[2:4]
     told[0] = 0
     told[1] = 0
     told[2] = MATCH_UNSEEN
-    if read_element(data, start, end, bounds) != _SEQUENCE:
-        return
-    if read_element(data, bounds[0], bounds[1], bounds) != _SEQUENCE:
-        return
-    at, end = bounds[0], bounds[1]
+    at, end = parts[PART_VALIDITY], parts[PART_VALIDITY + 1]
     tag = read_element(data, at, end, bounds)
-    if tag == _VERSION:
-        tag = read_element(data, bounds[1], end, bounds)
-    for _ in range(3):  # serialNumber, signature, issuer, then validity
-        if tag < 0:
-            return
-        tag = read_element(data, bounds[1], end, bounds)
-    if tag != _SEQUENCE:
-        return
-    inner, stop = bounds[0], bounds[1]
-    tag = read_element(data, inner, stop, bounds)
     if tag < 0:
         return
     not_before = read_time(data, bounds[0], bounds[1], tag)
-    tag = read_element(data, bounds[1], stop, bounds)
+    tag = read_element(data, bounds[1], end, bounds)
     if tag < 0:
         return
     not_after = read_time(data, bounds[0], bounds[1], tag)
     if not_before >= 0 and not_after >= 0:
         told[0] = not_before
         told[1] = not_after
-    at = stop
-    for _ in range(_MAX_ELEMENTS):
-        if at >= end or last <= first:
-            return
-        tag = read_element(data, at, end, bounds)
-        if tag < 0:
-            return
-        at = bounds[1]
-        if tag == _EXTENSIONS:
-            told[2] = _match_alternatives(data, bounds[0], bounds[1], bounds, arena, first, last)
-            return
+    if last > first:
+        names, stop = parts[PART_NAMES], parts[PART_NAMES + 1]
+        told[2] = _match_names(data, names, stop, bounds, arena, first, last)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from wire.kernel import kernel
-from wire.names.certificate import find_certificate_name
+from wire.names.certificate import certificate_name, find_parts
 from wire.names.certificate_check import check_certificate
 from wire.names.facts import (
     ECH_OFFERED,
@@ -251,7 +251,8 @@ def _read_certificate(flow, work, strings, data, at, end):  # type: ignore[no-un
     at += 6
     if at + size > end:
         return at + size - end
-    found = find_certificate_name(data, at, at + size, work.bounds)
+    whole = find_parts(data, at, at + size, work.bounds, work.certificate_parts)
+    found = certificate_name(data, work.certificate_parts, whole, work.bounds)
     if found < 0:
         work.counters[COUNT_CERTIFICATE_MALFORMED] += 1
     elif found == 1:
@@ -260,7 +261,8 @@ def _read_certificate(flow, work, strings, data, at, end):  # type: ignore[no-un
     name = np.int64(flow.facts.server_name)
     first = strings.starts[name] if name >= 0 else np.int64(0)
     last = strings.starts[name + 1] if name >= 0 else np.int64(0)
-    check_certificate(data, at, at + size, strings.arena, first, last, work.bounds, work.certificate)
+    parts, arena = work.certificate_parts, strings.arena
+    check_certificate(data, parts, arena, first, last, work.bounds, work.certificate)
     flow.facts.cert_not_before = work.certificate[0]
     flow.facts.cert_not_after = work.certificate[1]
     flow.facts.cert_match = work.certificate[2]

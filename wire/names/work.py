@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wire.kernel import kernel
+from wire.names.certificate import PARTS
 from wire.names.hello import HELLO_FIELDS
 from wire.names.hostnames import (
     NAME_BAD_BYTES,
@@ -45,7 +46,7 @@ COUNTER_NAMES = (
     COUNT_BAD_BYTES,
     COUNT_TOO_LONG,
     COUNT_IP_LITERAL,
-    COUNT_BAD_IDNA,
+    _,  # NameJoin counts it
     COUNT_EVICTED,
     COUNT_PIECES,
     COUNT_BEYOND,
@@ -74,6 +75,7 @@ WORK = np.dtype(
         ("bounds", "i8", (4,)),
         ("hello", "i8", (HELLO_FIELDS,)),
         ("certificate", "i8", (3,)),
+        ("certificate_parts", "i8", (PARTS,)),
         ("name", "u1", (NAME_MAX_BYTES + 3,)),
         # JA3 text with its padding, parameter blob, user agent: one at a time
         ("text", "u1", (JA3_MAX_BYTES + 128,)),

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.names.certificate import PARTS, find_parts
 from wire.names.certificate_check import MATCH_NO, MATCH_UNSEEN, MATCH_YES, check_certificate, read_time
 
 KEY = ec.derive_private_key(7, ec.SECP256R1())
@@ -38,7 +39,9 @@ def told(der: bytes, asked: str) -> list[int]:
     arena = np.frombuffer(asked.encode(), np.uint8)
     out = np.full(3, -9, np.int64)
     data = np.frombuffer(der, np.uint8)
-    check_certificate(data, 0, len(der), arena, 0, len(arena), np.zeros(4, np.int64), out)
+    bounds, parts = np.zeros(4, np.int64), np.zeros(PARTS, np.int64)
+    find_parts(data, 0, len(der), bounds, parts)
+    check_certificate(data, parts, arena, 0, len(arena), bounds, out)
     return [int(value) for value in out]
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.wire.names import tls_maker
 from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
-from wire.names.certificate import find_certificate_name
+from wire.names.certificate import PARTS, certificate_name, find_parts
 from wire.names.facts import TLS_CLIENT_HELLO, TLS_RETRY_REQUEST, TLS_SERVER_HELLO
 from wire.names.namer import NamerSettings
 
@@ -153,6 +154,12 @@ def test_damaged_streams_never_raise(side: int, changes: list[tuple[int, int]]) 
     assert namer.counters["block_lost"] == 0
 
 
+def _name_in(der: bytes, end: int | None = None) -> tuple[int, NDArray[np.int64]]:
+    data, parts, found = np.frombuffer(der, np.uint8).copy(), np.zeros(PARTS, np.int64), np.zeros(4, np.int64)
+    whole = find_parts(data, 0, len(der) if end is None else end, found, parts)
+    return certificate_name(data, parts, whole, found), found
+
+
 @pytest.mark.parametrize(
     ("common_name", "dns_names", "name"),
     [
@@ -163,8 +170,8 @@ def test_damaged_streams_never_raise(side: int, changes: list[tuple[int, int]]) 
 )
 def test_certificate_names(common_name: str, dns_names: list[str], name: bytes) -> None:
     der, _ = tls_maker.certificate(common_name, dns_names)
-    found = np.zeros(4, np.int64)
-    assert find_certificate_name(np.frombuffer(der, np.uint8).copy(), 0, len(der), found) == 1
+    result, found = _name_in(der)
+    assert result == 1
     assert der[found[0] : found[1]] == name
 
 
@@ -173,9 +180,8 @@ def test_damaged_certificates_never_raise(changes: list[tuple[int, int]], length
     der = bytearray(tls_maker.certificate("cn.example.org", ["a.example.org"])[0])
     for at, value in changes:
         der[at % len(der)] = value
-    found = np.zeros(4, np.int64)
     end = min(length, len(der))
-    result = find_certificate_name(np.frombuffer(bytes(der), np.uint8).copy(), 0, end, found)
+    result, found = _name_in(bytes(der), end)
     assert result in (-1, 0, 1)
     if result == 1:
         assert 0 <= found[0] <= found[1] <= end
