@@ -112,10 +112,10 @@ def load(daemon: LiveDaemon, folder: Path) -> list[bytes]:
     return daemon.frames + mixed
 
 
-def look(daemon: LiveDaemon, since: float) -> Sample:
-    """A sample of the running daemon."""
+def look(daemon: LiveDaemon, since: float, leave_out: str = "") -> Sample:
+    """A sample of the running daemon; `leave_out`: a file whose mapped pages are not counted."""
     pids = daemon.pids()
-    memory = {name: _pss_kib(pid) / 1024 for name, pid in pids.items()}
+    memory = {name: _pss_kib(pid, leave_out) / 1024 for name, pid in pids.items()}
     return Sample(
         time.monotonic() - since,
         sum(memory.values()),
@@ -125,9 +125,18 @@ def look(daemon: LiveDaemon, since: float) -> Sample:
     )
 
 
-def _pss_kib(pid: int) -> int:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+def _pss_kib(pid: int, leave_out: str) -> int:
+    if not leave_out:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+    total, counts = 0, True
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        word = line.split()
+        if not word[0].endswith(":"):  # the line that a mapping begins with
+            counts = not line.endswith(leave_out)
+        elif word[0] == "Pss:" and counts:
+            total += int(word[1])
+    return total
 
 
 def drive(daemon: LiveDaemon, minutes: float, rate: int) -> list[Sample]:
@@ -151,9 +160,9 @@ def drive(daemon: LiveDaemon, minutes: float, rate: int) -> list[Sample]:
     return samples
 
 
-def judged(samples: list[Sample]) -> tuple[dict[str, float], bool]:
+def judged(samples: list[Sample], settled_seconds: float = _SETTLED_SECONDS) -> tuple[dict[str, float], bool]:
     """Figures of a run, and whether it stayed as it was; not if it was too short to say."""
-    settled = [sample for sample in samples if sample.seconds >= _SETTLED_SECONDS]
+    settled = [sample for sample in samples if sample.seconds >= settled_seconds]
     fifth = len(settled) // 5
     if fifth == 0:
         return {"frames": float(samples[-1].frames), "settled_samples": float(len(settled))}, False

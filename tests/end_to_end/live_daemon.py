@@ -58,10 +58,14 @@ class LiveDaemon:
         self.sent = 0
         self.interfaces: tuple[str, ...] = (TAP,)
 
+    def command(self) -> list[str]:
+        """What runs the program."""
+        return [sys.executable, "-m", "monitor.cli"]
+
     def start(self) -> None:
         """Start it and wait until it captures."""
         taps = [word for name in self.interfaces for word in ("-i", name)]
-        command = [sys.executable, "-m", "monitor.cli", "run", *taps, "--workers", str(self.workers)]
+        command = [*self.command(), "run", *taps, "--workers", str(self.workers)]
         with (self.folder / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 [*command, "--config", str(self.config)],
@@ -164,13 +168,18 @@ class LiveDaemon:
 
 @contextmanager
 def live_daemon(
-    root: Path, folder: Path, workers: int = 1, more: str = "", config: str = CONFIG
+    root: Path,
+    folder: Path,
+    workers: int = 1,
+    more: str = "",
+    config: str = CONFIG,
+    kind: type[LiveDaemon] = LiveDaemon,
 ) -> Iterator[LiveDaemon]:
     """A running daemon and its link, gone afterwards."""
     with own_namespace():
         ip("link", "set", "lo", "up")
         pair(TAP, FAR_END)
-        daemon = LiveDaemon(root, folder, workers, more, config)
+        daemon = kind(root, folder, workers, more, config)
         daemon.start()
         try:
             yield daemon

@@ -1,0 +1,140 @@
+"""A week of a campus through the daemon in an hour, and whether it stays as it was.
+
+    python -m tests.bench.soak_week --minutes 60
+    python -m tests.bench.soak_week --minutes 15 --capture week.pcap
+
+Root, and a network namespace of its own. Parent, analysis and all that follows event time are the
+daemon's: windows, hours and days, the learner with a first model after a day and a new one every day,
+checkpoints, a history of an hour a file. Its worker reads a simulated week with incidents
+(tests.bench.week) from a file in place of a ring, at so many times its speed (paced_worker); nothing
+but the tap is other than live. What goes by the machine's clock goes that much slower: a checkpoint
+comes every half hour of the week.
+
+Prints a line of JSON every quarter of a minute and a summary. Exit code 1 when memory (PSS) grew by more
+than 5% between the third day and the last (by then two models have been learned, and every table of a
+day was full once), when descriptors grew, when a frame of the capture is not accounted for, or when a
+process was restarted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.settings import CatalogueSettings
+from monitor.shipped import shipped
+from monitor.simulate.simulate import write_capture
+from tests.bench import paced_worker
+from tests.bench.soak import Sample, judged, look
+from tests.bench.week import scenario
+from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
+from wire.capture.files import open_captures
+
+ROOT = Path(__file__).resolve().parents[2]
+_SEED, _DAYS, _SCALE = 702, 7, 0.2
+_SAMPLES = 240
+_CONFIG = """
+state: {{directory: {folder}/state, runtime_directory: {folder}/run}}
+metrics: {{port: 0}}
+capture: {{ring_mib: 4}}
+"""
+_BECAME = tuple(f"{what}_packets_total" for what in ("decoded", "rejected", "duplicate", "shed"))
+_RUN = """
+import sys
+from functools import partial
+from monitor.daemon import parent, watch
+watch.Parent = partial(parent.Parent, worker="tests.bench.paced_worker")
+from monitor.cli import main
+main()
+"""
+
+
+class PacedDaemon(LiveDaemon):
+    """The daemon whose worker reads a capture."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", _RUN]
+
+
+def simulated(capture: Path, days: float) -> None:
+    """Write a week."""
+    known = Catalogue.of(CatalogueSettings((shipped("configs/catalogue"),)))
+    write_capture(scenario(_SEED, days, _SCALE, clean=False), known, capture)
+
+
+def about(capture: Path) -> tuple[int, float]:
+    """Frames of a capture, and the seconds from the first to the last."""
+    frames, first_ns, last_ns = 0, 0, 0
+    with open_captures([capture]) as reader:
+        for block in reader:
+            first_ns = first_ns or int(block.timestamp_ns[0])
+            last_ns = max(last_ns, int(block.timestamp_ns.max()))
+            frames += len(block)
+    return frames, (last_ns - first_ns) / 1e9
+
+
+def watched(daemon: LiveDaemon, seconds: float, capture: Path) -> list[Sample]:
+    """Samples until the capture is over."""
+    samples: list[Sample] = []
+    began = time.monotonic()
+    while (now := time.monotonic() - began) < seconds:
+        if now >= len(samples) * seconds / _SAMPLES:
+            samples.append(look(daemon, began, str(capture)))
+            told = {**samples[-1].__dict__, "day": now / seconds * _DAYS}
+            print(json.dumps(told), flush=True)
+        time.sleep(0.5)
+    samples.append(look(daemon, began, str(capture)))
+    return samples
+
+
+def _counted(daemon: LiveDaemon) -> float:
+    """Frames that something became of."""
+    metrics = daemon.metrics()
+    return sum(value for key, value in metrics.items() if key.split()[0] in _BECAME)
+
+
+def main() -> int:
+    """Run; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--capture", type=Path, help="a week that was simulated before")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="campuswatch-week-") as name:
+        folder = Path(name)
+        capture = given.capture or folder / "week.pcap"
+        if given.capture is None:
+            simulated(capture, _DAYS)
+        frames, seconds = about(capture)
+        os.environ[paced_worker.CAPTURE] = str(capture)
+        os.environ[paced_worker.SPEED] = str(seconds / (given.minutes * 60))
+        with live_daemon(ROOT, folder, config=_CONFIG, kind=PacedDaemon) as daemon:
+            samples = watched(daemon, given.minutes * 60, capture)
+            eventually(lambda: _counted(daemon) >= frames, 600)
+            metrics = daemon.metrics()
+            counted = _counted(daemon)
+            code = daemon.stop()
+        found = daemon.found()
+    figures, flat = judged(samples, settled_seconds=2 / _DAYS * given.minutes * 60)
+    restarts = sum(metrics[f"process_restarts_total {role}"] for role in ("worker", "analysis"))
+    figures |= {
+        "frames": frames,
+        "unaccounted": frames - counted,
+        "restarts": restarts,
+        "findings": len(found),
+    }
+    figures["event_days"] = seconds / 86_400
+    figures["models"] = sum(
+        value for key, value in metrics.items() if key.startswith("model_trainings_total")
+    )
+    print(json.dumps(figures))
+    return 0 if flat and counted == frames and restarts == 0 and code == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
