@@ -127,7 +127,8 @@ def played(capture: Path, from_hours: float) -> Iterator[tuple[float, bytes]]:
     """Its frames from some hour on: seconds since then, and the frame."""
     with capture.open("rb") as file:
         start: float | None = None
-        for stamp, frame in dpkt.pcap.UniversalReader(file):
+        for exact, frame in dpkt.pcap.UniversalReader(file):
+            stamp = float(exact)
             start = stamp + from_hours * 3_600 if start is None else start
             if stamp >= start and len(frame) <= 1_514:
                 yield stamp - start, frame
