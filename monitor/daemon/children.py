@@ -18,8 +18,13 @@ from sinks.metrics.overload_steps import OVERLOAD_STEPS
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS, _LONGEST_WAIT_AFTER_WORK_SECONDS = 0.05, 10.0, 0.5
 #: Who lives as long as this has recovered.
 _RECOVERED_SECONDS = 60.0
-#: A working child takes a step every second at least; who takes none for so long is stuck.
+#: A working child takes a step every second at least. Who takes none for so long is stuck, if it sleeps.
+#: If it works, others may be taking the CPU from it, or an hour with a million rows ends: it is stuck
+#: when it has worked for as long as that, or has been at it for much longer.
 STALL_SECONDS = 20.0
+_SLEEPS_SECONDS = 0.5
+_LONGEST_STALL_SECONDS = 9 * STALL_SECONDS
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _ROOT = Path(__file__).resolve().parents[2]
 #: What is free goes back to the system. By itself glibc would, after the first large array was freed,
 #: take all others from the heap, where the smallest thing above them keeps them.
@@ -62,6 +67,7 @@ class Child:
         self._failures = 0
         self._born = 0.0
         self._moved = 0.0
+        self._worked = 0.0  # seconds of CPU by then
         self.due = time.monotonic()
 
     @property
@@ -90,6 +96,7 @@ class Child:
         self.lives += 1
         self.ready = self._renews = False
         self._born = self._moved = time.monotonic()
+        self._worked = 0.0
         self._begin(self)
 
     def hear(self, report: Order) -> None:
@@ -100,11 +107,26 @@ class Child:
         steps = report.get("steps", self.steps)
         if steps != self.steps or report["kind"] == "ready":
             self.steps = steps
-            self._moved = time.monotonic()
+            self._moved, self._worked = time.monotonic(), self._cpu_seconds()
 
     def stalled(self) -> bool:
         """Whether it lives, had begun to work, and no longer moves."""
-        return self.ready and time.monotonic() - self._moved > STALL_SECONDS
+        since = time.monotonic() - self._moved
+        if not self.ready or since <= STALL_SECONDS:
+            return False
+        worked = self._cpu_seconds() - self._worked
+        return not _SLEEPS_SECONDS < worked <= STALL_SECONDS or since > _LONGEST_STALL_SECONDS
+
+    def _cpu_seconds(self) -> float:
+        """What this life has spent; 0 where there is none."""
+        if self._process is None:
+            return 0.0
+        try:
+            text = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return 0.0
+        fields = text.rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
     def kill(self) -> None:
         """End this life at once."""

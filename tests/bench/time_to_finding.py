@@ -146,11 +146,12 @@ def plan(tries: int) -> list[Try]:
 
 def frames_of(tries: list[Try], background: Iterator[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     """All in order of time."""
-    yield from heapq.merge(
-        background,
-        *(((each.begins + at, frame) for at, frame in KINDS[each.kind](each.host)) for each in tries),
-        key=lambda item: item[0],
-    )
+    return heapq.merge(background, *map(_frames_of_one, tries), key=lambda item: item[0])
+
+
+def _frames_of_one(each: Try) -> Iterator[tuple[float, bytes]]:
+    for at, frame in KINDS[each.kind](each.host):
+        yield each.begins + at, frame
 
 
 class Watch:
