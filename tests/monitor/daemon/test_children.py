@@ -41,8 +41,8 @@ def _stalled_within(child: Child, seconds: float) -> bool:
 @pytest.mark.parametrize(
     ("does", "longest", "stuck"),
     [
-        ("import time; print(flush=True); time.sleep(60)", 60.0, True),
-        ("print(flush=True)\nwhile True: pass", 60.0, False),  # it works, however slowly
+        ("import time; print(flush=True); time.sleep(60)", 600.0, True),
+        ("print(flush=True)\nwhile True: pass", 600.0, False),  # it works, however slowly
         ("print(flush=True)\nwhile True: pass", 1.0, True),  # but not for ever
     ],
 )
