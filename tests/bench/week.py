@@ -30,6 +30,7 @@ from monitor.simulate.scenario import Scenario
 from monitor.simulate.simulate import write_capture
 from tests.bench.rivals import rivals
 
+CAPTURE, TRUTH = "week.pcap", "truth.json"
 _PHONES, _LAPTOPS, _ROOMS, _SERVERS = 200, 80, 16, 4
 #: The first model is a day old and an hour; incidents come after.
 _FROM_HOURS = 30.0
@@ -102,16 +103,25 @@ def scenario(seed: int, days: float, scale: float, clean: bool) -> Scenario:
     )  # fmt: skip
 
 
+def simulate(seed: int, out: Path, days: float, scale: float, clean: bool) -> int:
+    """Write the capture and the truth into `out`; how many packets. Done once: what lies there is taken."""
+    out.mkdir(parents=True, exist_ok=True)
+    made = out / "made.json"
+    if not (made.exists() and (out / CAPTURE).exists()):
+        catalogue = Catalogue.of(CatalogueSettings((shipped("configs/catalogue"),)))
+        told, packets = write_capture(scenario(seed, days, scale, clean), catalogue, out / CAPTURE)
+        (out / TRUTH).write_text(json.dumps(told), encoding="utf-8")
+        made.write_text(json.dumps(packets), encoding="utf-8")
+    return int(json.loads(made.read_text(encoding="utf-8")))
+
+
 def run(
     seed: int, out: Path, days: float, scale: float, clean: bool, keep: bool, compare: bool
 ) -> dict[str, Any]:
     """Simulate, evaluate, compare; the figures, which also lie in `out`/week.json."""
-    out.mkdir(parents=True, exist_ok=True)
-    capture, truth = out / "week.pcap", out / "truth.json"
     began = time.monotonic()
-    catalogue = Catalogue.of(CatalogueSettings((shipped("configs/catalogue"),)))
-    told, packets = write_capture(scenario(seed, days, scale, clean), catalogue, capture)
-    truth.write_text(json.dumps(told), encoding="utf-8")
+    packets = simulate(seed, out, days, scale, clean)
+    capture, truth = out / CAPTURE, out / TRUTH
     made = time.monotonic()
     size = capture.stat().st_size >> 20
     print(f"seed {seed}: {packets:,} packets, {size} MiB, {made - began:.0f} s", flush=True)
@@ -190,6 +200,7 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the 300 hosts")
     parser.add_argument("--clean", action="store_true")
+    parser.add_argument("--simulate-only", action="store_true", help="leave the capture for a later run")
     parser.add_argument("--keep", action="store_true", help="keep capture and results")
     parser.add_argument("--compare", action="store_true", help="other methods, too")
     parser.add_argument("--summary", type=Path, nargs="+")
@@ -198,6 +209,9 @@ def main() -> None:
         summarise([json.loads(path.read_text(encoding="utf-8")) for path in asked.summary])
         return
     out = asked.out / f"{asked.seed}{'-clean' if asked.clean else ''}"
+    if asked.simulate_only:
+        print(f"{out}: {simulate(asked.seed, out, asked.days, asked.scale, asked.clean):,} packets")
+        return
     summarise([run(asked.seed, out, asked.days, asked.scale, asked.clean, asked.keep, asked.compare)])
 
 
