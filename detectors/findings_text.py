@@ -13,6 +13,10 @@ LIMITS = {
         "zh": "流量看不出意图，也看不到加密内容；地址背后可能不止一台设备。",
         "en": "Traffic shows neither intent nor encrypted content; an address may hide several devices.",
     },
+    "model-drift": {
+        "zh": "分布为何改变无从得知：假期、新设备与攻击都会如此。",
+        "en": "Why it changed cannot be seen: holidays, new devices and attacks all do this.",
+    },
     "sensor-degraded": {
         "zh": "间断期间经过的流量无从得知。",
         "en": "What passed during the gap cannot be known.",

@@ -236,6 +236,12 @@ class Detectors:
         }
 
     @property
+    def drift(self) -> dict[str, float]:
+        """Stability index by feature; empty while there is none."""
+        drift = self._hosts.drift
+        return {} if drift is None else drift.index()
+
+    @property
     def learning(self) -> Learning:
         """How far the forest's learning is."""
         return self._hosts.learning

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from detectors.columns import Columns
 from detectors.feedback import Feedback
 from detectors.findings import Finding, Origin
+from detectors.forest.drift import Drift
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.scorers import Scorer
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.parts import Parts, under, within
 from detectors.rules.anomalous_host import ForestSigns, findings
 from detectors.rules.episodes import Due, Episodes
+from detectors.rules.model_drift import model_drift
 from detectors.rules.patterns.pattern import Pattern, Watch
 from detectors.rules.patterns.watches import (
     OF_DNS_ROWS,
@@ -85,7 +87,11 @@ class HostTrack:
         windows = self._close(lambda lane: lane.windows.close(before_ns))
         if self._scorer.holds:
             return Judged(windows)
-        return self._judged(windows, self._episodes.due(before_ns))
+        judged = self._judged(windows, self._episodes.due(before_ns))
+        drifted = self.drift.large(before_ns) if self.drift is not None else {}
+        if drifted:
+            judged.findings.append(model_drift(drifted, before_ns, self._origin))
+        return judged
 
     def finish(self) -> Judged:
         """Close everything; what is left."""
@@ -104,6 +110,11 @@ class HostTrack:
             "pattern_rows_shed": sum(watch.shed for lane in lanes for watch in lane.watches),
             "windows_shed": self._scorer.shed,
         }
+
+    @property
+    def drift(self) -> Drift | None:
+        """How far the last day lies from what the model learned from; None where it came in a file."""
+        return self._scorer.drift if isinstance(self._scorer, Learner) else None
 
     @property
     def learning(self) -> Learning:

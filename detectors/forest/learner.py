@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forest.calibration import Calibration
+from detectors.forest.drift import Drift
 from detectors.forest.found import Found
 from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import Model
 from detectors.forest.promotion import Verdict, compare
-from detectors.parts import Parts, json_of, of_json
+from detectors.forest.steady import steady
+from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
@@ -69,6 +71,7 @@ class Learner:
     trainings: int = 0
     refused: int = 0  # challengers that did not hold
     verdict: Verdict | None = None  # on the last challenger
+    drift: Drift = field(default_factory=Drift)  # since the model in use was made
     _kept: list[NDArray[np.void]] = field(default_factory=list)
     _found: Found = field(default_factory=Found)
     _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
@@ -81,6 +84,7 @@ class Learner:
             return windows
         if self.model is not None:
             self.model.score(windows)
+        self.drift.take(windows)
         self._keep(windows)
         now_ns = int(windows["window_start_ns"].max()) + MINUTE_NS
         if self._first_ns is None:
@@ -127,6 +131,7 @@ class Learner:
             "tried": np.array([self._tried_ns], np.int64),
             "standing": np.array([self.model_ns, self.refused], np.int64),
             "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)]),
+            **under("drift", self.drift.state()),
         }
         if self.model is not None:
             parts["training"] = self.model.forest.training
@@ -142,6 +147,7 @@ class Learner:
         self._tried_ns = int(parts["tried"][0])
         self.model_ns, self.refused = parts.get("standing", np.array([self.trained_ns, 0])).tolist()
         self._kept = [parts["sample"]]
+        self.drift.restore(within("drift", parts))
         if "training" in parts:
             trees, max_samples, seed = parts["forest"].tolist()
             forest = IsolationForest(parts["training"], ForestSettings(trees, max_samples, seed))
@@ -168,7 +174,8 @@ class Learner:
         windows = windows[windows["window_start_ns"] >= oldest_ns]
         self._kept = [windows]
         self._found.forget(oldest_ns)
-        clean = _cap_hosts(windows[~self._found.hold(windows)], self.schedule.host_share)
+        clean = windows[~self._found.hold(windows)]
+        clean = _cap_hosts(clean[steady(clean)], self.schedule.host_share)
         if len(clean) < self.schedule.least_windows:
             return
         calibrates = (clean["window_start_ns"] // _HOUR_NS) % 3 == 2
@@ -182,6 +189,7 @@ class Learner:
         self.trainings += 1
         if self.verdict.holds:
             self.model, self.model_ns = challenger, now_ns
+            self.drift.learn(clean)
         else:
             self.refused += 1
 
