@@ -242,6 +242,11 @@ class Detectors:
         return {} if drift is None else drift.index()
 
     @property
+    def learner(self) -> Learner | None:
+        """Who makes the models of hosts; None where one was given."""
+        return self._hosts.learner
+
+    @property
     def learning(self) -> Learning:
         """How far the forest's learning is."""
         return self._hosts.learning

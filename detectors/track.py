@@ -117,6 +117,11 @@ class HostTrack:
         return self._scorer.drift if isinstance(self._scorer, Learner) else None
 
     @property
+    def learner(self) -> Learner | None:
+        """Who makes the models; None where one was given."""
+        return self._scorer if isinstance(self._scorer, Learner) else None
+
+    @property
     def learning(self) -> Learning:
         """How far the forest's learning is."""
         scorer = self._scorer

@@ -202,6 +202,7 @@ class Analysis:
         if now - self._kept >= _LEARNED_SECONDS:
             self._kept = now
             self._write(self._learned, self._rooms.stages.detectors.learned())
+            self._keep_challenger()
 
     def _refresh(self) -> None:
         """Losses as findings, and the metrics."""
@@ -243,6 +244,7 @@ class Analysis:
         rooms.stages.give_out_halves(rooms.results)  # the next life has not seen them open
         rooms.results.flush()
         self._write(self._learned, rooms.stages.detectors.learned())
+        self._keep_challenger()
         self._save(clean=not self._orphan and not self._renews)
         rooms.results.close()
 
@@ -268,6 +270,13 @@ class Analysis:
             tell(f"状态未能写入 the state could not be written: {error.strerror or error}")
             return False
         return True
+
+    def _keep_challenger(self) -> None:
+        """What was learned goes to the store of models, where the disk lets it."""
+        try:
+            self._rooms.keep_challenger()
+        except (OSError, ValueError) as error:
+            tell(f"新模型未能存档 a model that was learned could not be kept: {error}")
 
     def _resume(self, first_life: bool) -> None:
         """Go on where the last checkpoint was, and note what was not seen since."""

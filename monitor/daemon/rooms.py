@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.findings import Origin
+from detectors.findings import Origin, rfc3339
 from detectors.judge import Detectors
 from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts, under, within
@@ -39,6 +39,7 @@ class Rooms:
         self.checkpoints = 0
         self.checkpoint_ns = 0
         self.lost = 0  # frames that a process took with it when it died
+        self._trainings = 0  # of the learner, that the store knows of
         self._seen = (0, 0)
         self._steps: tuple[int, ...] = ()
         self._quiet_looks = 0
@@ -66,6 +67,16 @@ class Rooms:
         results.follow(earlier)
         self.results = results  # only now: a scrape may come at any time, and sees no counter fall
         earlier.close()
+
+    def keep_challenger(self) -> None:
+        """Put what was learned since the last time into the store, or why it was refused. Raises OSError."""
+        learner = self.stages.detectors.learner
+        if learner is None or learner.verdict is None or learner.trainings == self._trainings:
+            return
+        self._trainings = learner.trainings
+        model = learner.model if learner.verdict.holds else None
+        store = ModelStore(models_folder(self.config.state))
+        store.keep(model, learner.verdict, rfc3339(learner.trained_ns))
 
     @property
     def clock_ns(self) -> int:

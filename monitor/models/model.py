@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detectors.findings import rfc3339
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
-from detectors.forest.model_file import describe, load, save
+from detectors.forest.model_file import ModelFileError, describe, load, save
 from detectors.forest.promotion import compare as verdict_on
 from detectors.window_features import FEATURE_NAMES, WINDOW
 from monitor.config import config_file
@@ -27,6 +27,9 @@ from monitor.models.store import ModelStore, models_folder
 from monitor.replay.session import Session
 from sinks.records.folder import WINDOWS
 from wire.capture.files import open_captures
+
+#: Entries of the history that are shown.
+_SHOWN = 20
 
 
 def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: Path | None) -> int:
@@ -64,14 +67,24 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
 
 
 def show(file: Path | None, config_path: Path | None) -> int:
-    """What a model file says of itself; the one in use without a file."""
-    path = file or _store(config_file.load(config_path)).active()
+    """What a model file says of itself, whether this version takes it, and what became of the store's models.
+
+    Without a file the one in use, or the last that the sensor learned.
+    """
+    store = _store(config_file.load(config_path))
+    path = file or store.latest()
     if path is None:
-        raise CommandEnd(USAGE, "no model is in use")
+        raise CommandEnd(USAGE, "no model is in use, and none was learned")
     about = describe(path)
     for name in ("learned_from_ns", "learned_until_ns"):
         about[name.removesuffix("_ns")] = rfc3339(int(about.pop(name, 0) or 0))
-    typer.echo(json.dumps({"file": str(path), **about}, ensure_ascii=False, indent=2, sort_keys=True))
+    try:
+        load(path)
+    except ModelFileError as error:
+        about["refused"] = str(error)
+    history = store.history()[-_SHOWN:] if file is None else []
+    told = {"file": str(path), "in_use": path == store.active(), **about, "history": history}
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True))
     return WHOLE
 
 

@@ -2,7 +2,10 @@
 
 FOLDER/<digest>.npz     a model, never changed
 FOLDER/active.npz       a link to the one in use
-FOLDER/history.jsonl    a line per promotion and rollback
+FOLDER/history.jsonl    a line per promotion and rollback, and per model that a sensor learned or refused
+
+What a sensor learns by itself it goes by without a link, as long as nobody has promoted a model; its
+models lie here all the same, so that a person can look at them, promote one for good, or go back.
 """
 
 from __future__ import annotations
@@ -14,11 +17,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from detectors.forest.model_file import ModelFileError, describe, load
+from detectors.forest.model import Model
+from detectors.forest.model_file import ModelFileError, describe, load, save
+from detectors.forest.promotion import Verdict
 from monitor.config.config import State
 from monitor.places import state_directory
 
 ACTIVE, HISTORY = "active.npz", "history.jsonl"
+LEARNED, REFUSED = "learned", "refused"
+_BY_PEOPLE = ("promote", "rollback")
 _KEPT = 5
 
 
@@ -62,10 +69,36 @@ class ModelStore:
         self._switch(file, "rollback", why)
         return file
 
+    def keep(self, model: Model | None, verdict: Verdict, event_time: str) -> None:
+        """Keep what a sensor has learned; where the challenger does not hold (None), the verdict alone."""
+        name = ""
+        if model is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self.folder / "learned.part"
+            save(model, part)
+            name = f"{str(describe(part)['digest'])[:16]}.npz"
+            os.replace(part, self.folder / name)
+        told = {
+            "holds": verdict.holds,
+            "rate": round(verdict.rate, 6),
+            "champion_rate": None if verdict.champion_rate is None else round(verdict.champion_rate, 6),
+            "missed": list(verdict.missed),
+        }
+        self._note(name, REFUSED if model is None else LEARNED, "", event_time=event_time, verdict=told)
+        self._drop_oldest()
+
+    def latest(self) -> Path | None:
+        """The file in use, or the last that a sensor learned."""
+        learned = [entry["model"] for entry in self.history() if entry["what"] == LEARNED]
+        own = self.folder / learned[-1] if learned else None
+        return self.active() or (own if own is not None and own.exists() else None)
+
     def _used(self) -> list[str]:
         """The models that stand behind one another, the one in use last: a rollback takes one away."""
         used: list[str] = []
         for entry in self.history():
+            if entry["what"] not in _BY_PEOPLE:
+                continue
             name = str(entry["model"])
             if entry["what"] == "rollback" and name in used:
                 del used[used.index(name) + 1 :]
@@ -86,15 +119,24 @@ class ModelStore:
         link.unlink(missing_ok=True)
         link.symlink_to(file.name)
         os.replace(link, self.folder / ACTIVE)
-        # A person's act, not an event of the traffic: the wall clock dates it.
+        self._note(file.name, what, why)
+
+    def _note(self, model: str, what: str, why: str, **more: Any) -> None:
+        # A person's act, or a sensor's: the wall clock dates it, beside the event time where there is one.
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        entry = {"time": when, "what": what, "model": file.name, "why": why}
+        self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / HISTORY).open("a", encoding="utf-8") as history:
+            entry = {"time": when, "what": what, "model": model, "why": why, **more}
             history.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def _drop_oldest(self) -> None:
-        last_used = {entry["model"]: at for at, entry in enumerate(self.history())}
-        files = [path for path in self.folder.glob("*.npz") if not path.is_symlink()]
-        files.sort(key=lambda path: last_used.get(path.name, -1))
-        for path in files[:-_KEPT]:
-            path.unlink()
+        """Keep the last few that people used, and the last few that a sensor learned."""
+        history = self.history()
+        kept: set[str] = set()
+        for of_people in (True, False):
+            names = [str(each["model"]) for each in history if (each["what"] in _BY_PEOPLE) is of_people]
+            kept |= set(list(dict.fromkeys(name for name in reversed(names) if name))[:_KEPT])
+        active = self.active()
+        for path in self.folder.glob("*.npz"):
+            if not path.is_symlink() and path.name not in kept and path != active:
+                path.unlink()

@@ -13,6 +13,8 @@ import pytest
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, save
+from detectors.forest.model_file import load as load_model
+from detectors.forest.promotion import Verdict
 from detectors.judge import Detectors
 from detectors.window_features import SCORE, WINDOW
 from monitor.cli import run
@@ -134,3 +136,41 @@ def test_too_few_windows(root: Path, tmp_path: Path, capsys: Any) -> None:
     assert run(["model", "train", str(capture), "--model", str(tmp_path / "m.npz")]) == 2
     assert "a model needs" in capsys.readouterr().err
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_what_a_sensor_learns_lies_in_the_store_and_is_in_use_only_by_promotion(
+    tmp_path: Path, config: Path, capsys: Any
+) -> None:
+    store = ModelStore(tmp_path / "state" / "models")
+    promoted = store.promote(small_model(tmp_path / "m.npz", 99), "term")
+    for seed in range(7):
+        store.keep(load_model(small_model(tmp_path / "l.npz", seed)), Verdict(True, 0.01, None, (), ()), "t")
+    store.keep(None, Verdict(False, 0.5, 0.01, (), ("worm",)), "t")
+    assert store.active() == promoted
+    assert len(list(store.folder.glob("*.npz"))) == 5 + 1 + 1  # learned, promoted, the link
+    capsys.readouterr()
+    assert run(["model", "show", "--config", str(config)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["in_use"]
+    assert told["history"][-1]["verdict"] == {
+        "holds": False, "rate": 0.5, "champion_rate": 0.01, "missed": ["worm"],
+    }  # fmt: skip
+    assert [each["what"] for each in told["history"]] == ["promote", *["learned"] * 7, "refused"]
+    learned = tmp_path / "state" / "models" / told["history"][-2]["model"]
+    assert run(["model", "promote", str(learned), "--config", str(config)]) == 0
+    assert store.active() == learned
+    assert store.rollback("") == promoted
+
+
+def test_a_file_of_another_schema_is_refused(tmp_path: Path, config: Path, capsys: Any) -> None:
+    file = small_model(tmp_path / "old.npz", 1)
+    with np.load(file) as whole:
+        arrays = {name: whole[name] for name in whole.files}
+    about = json.loads(arrays["about"].tobytes())
+    about["feature_schema"] = 0
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    assert run(["model", "promote", str(file), "--config", str(config)]) == 2
+    assert "another feature schema" in capsys.readouterr().err
+    assert run(["model", "show", str(file), "--config", str(config)]) == 0
+    assert "another feature schema" in json.loads(capsys.readouterr().out)["refused"]
