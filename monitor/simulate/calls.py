@@ -17,6 +17,7 @@ from monitor.simulate.conversations import (
 )
 from monitor.simulate.conversations import SILENT as UNANSWERED
 from monitor.simulate.hosts import Hosts
+from monitor.simulate.ipv6 import has_ipv6, server_address
 from monitor.simulate.openings import Arena, dns_opening, http_opening, quic_opening, tls_opening
 from monitor.simulate.people import RESOLVER, People
 from monitor.simulate.personal import query
@@ -42,6 +43,7 @@ def calls(
     rows["server"] = hosts.addresses()[visits["host"]]
     rows["server_port"] = np.where(how == HTTP, 80, 443)
     rows["protocol"] = np.where(how == QUIC, UDP, TCP)
+    rows["v6"] = people.dual[visits["device"]] & has_ipv6(visits["host"])
     rows["rtt_ns"] = draw.integers(8_000_000, 60_000_000, len(rows))
     rows["up"], rows["up_bytes"] = frames_of(visits["up_bytes"])
     rows["down"], rows["down_bytes"] = frames_of(visits["down_bytes"])
@@ -152,10 +154,14 @@ def _queries(
     found["server_port"], found["protocol"], found["fresh"] = 53, UDP, DNS_ID
     found["rtt_ns"] = draw.integers(1_000_000, 20_000_000, len(at))
     addresses = hosts.addresses()
-    places = np.zeros((len(hosts.names), 4), np.int64)
-    for number in np.unique(visits["host"][at]).tolist():
-        client_opening, server_opening, _ = dns_opening(hosts.names[number], int(addresses[number]))
-        places[number] = (*arena.add(client_opening), *arena.add(server_opening))
-    for column, name in enumerate(("client_at", "client_bytes", "server_at", "server_bytes")):
-        found[name] = places[visits["host"][at], column]
+    for longer in (False, True):
+        of = np.flatnonzero((rows["v6"][at] == 1) == longer)
+        places = np.zeros((len(hosts.names), 4), np.int64)
+        for number in np.unique(visits["host"][at[of]]).tolist():
+            address = int(addresses[number])
+            answer = server_address(address) if longer else address.to_bytes(4, "big")
+            client_opening, server_opening, _ = dns_opening(hosts.names[number], answer)
+            places[number] = (*arena.add(client_opening), *arena.add(server_opening))
+        for column, name in enumerate(("client_at", "client_bytes", "server_at", "server_bytes")):
+            found[name][of] = places[visits["host"][at[of]], column]
     return found

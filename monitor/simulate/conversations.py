@@ -36,6 +36,7 @@ CONVERSATION = np.dtype(
         ("protocol", "u1"),
         ("shape", "u1"),
         ("fresh", "u1"),  # SAME | TLS_RANDOM | DNS_ID
+        ("v6", "u1"),  # over IPv6 (ipv6.py), whose addresses end in these
     ]
 )
 

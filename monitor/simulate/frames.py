@@ -1,4 +1,4 @@
-"""Packets become the bytes of a capture file: Ethernet, IPv4, TCP, UDP, ICMP and ARP, all checksums right."""
+"""Packets become the bytes of a capture file: Ethernet, IP, TCP, UDP, ICMP and ARP, all checksums right."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.simulate.conversations import ARP, DNS_ID, ICMP, TCP, TLS_RANDOM, UDP
+from monitor.simulate.ipv6 import HEADER, headers
 from monitor.simulate.packets import SYN
 
 #: A classic pcap file with nanoseconds, Ethernet.
@@ -114,7 +115,46 @@ def _heads(
     _put(heads, _TRANSPORT + 6, packets["seq"][echo].astype(np.int64), 2, echo)
     _check(heads, packets, protocol, transport, sums)
     _arp(heads, np.flatnonzero(protocol == ARP), sender, receiver)
-    return heads, lengths
+    longer = np.flatnonzero(talk["v6"] == 1)
+    return _with_ipv6(heads, lengths, longer, packets[longer], protocol[longer], sums[longer])
+
+
+def _with_ipv6(
+    heads: NDArray[np.uint8],
+    lengths: NDArray[np.int64],
+    at: NDArray[np.int64],
+    packets: NDArray[np.void],
+    protocol: NDArray[np.uint8],
+    sums: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The same, with IPv6 headers for the rows `at`, to which the other arrays belong."""
+    if len(at) == 0:
+        return heads, lengths
+    more = HEADER - _IPV4
+    wide = np.zeros((len(heads), heads.shape[1] + more), np.uint8)
+    wide[:, : heads.shape[1]] = heads
+    transport = heads[at, _TRANSPORT:]
+    check = np.where(protocol == TCP, 16, 6)
+    row = np.arange(len(at))
+    transport[row, check] = transport[row, check + 1] = 0
+    payload = lengths[at] - _TRANSPORT + packets["payload"]
+    ends = heads[at, _NETWORK + 12 : _TRANSPORT]
+    network = headers(protocol, packets["from_server"] == 1, payload, ends[:, :4], ends[:, 4:])
+    # RFC 8200 section 8.1: the pseudo-header's addresses, length and protocol
+    value = _folded(_words(transport) + sums + _words(network[:, 8:]) + payload + protocol)
+    value = np.where((protocol == UDP) & (value == 0), 0xFFFF, value)
+    transport[row, check], transport[row, check + 1] = value >> 8, value & 0xFF
+    wide[at, _RECORD + 12 : _RECORD + 14] = 0x86, 0xDD
+    wide[at, _NETWORK : _NETWORK + HEADER] = network
+    wide[at, _NETWORK + HEADER :] = transport
+    lengths = lengths.copy()
+    lengths[at] += more
+    frame = lengths[at] - _RECORD
+    for place, size in ((8, packets["kept"]), (12, packets["payload"])):
+        shown = np.zeros((len(at), 16), np.uint8)
+        _little(shown, place, np.maximum(frame + size, _LEAST_FRAME))
+        wide[at, place : place + 4] = shown[:, place : place + 4]
+    return wide, lengths
 
 
 def _ipv4(

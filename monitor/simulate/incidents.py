@@ -224,7 +224,7 @@ def _asked(
     rows["start_ns"], rows["server"], rows["server_port"] = times, RESOLVER, 53
     rows["protocol"], rows["fresh"] = UDP, DNS_ID
     for place, (name, found) in enumerate(zip(names, known.tolist(), strict=True)):
-        client, server, _ = dns_opening(name, scene.outside if found else None, kind)
+        client, server, _ = dns_opening(name, scene.outside.to_bytes(4, "big") if found else None, kind)
         rows["client_at"][place], rows["client_bytes"][place] = scene.arena.add(client)
         rows["server_at"][place], rows["server_bytes"][place] = scene.arena.add(server)
     return rows

@@ -36,6 +36,7 @@ USER_AGENTS = {
 _VERSION_1_0, _VERSION_1_2 = b"\x03\x01", b"\x03\x03"
 #: TLS_RSA_WITH_AES_128_GCM_SHA256; TLS_ECDHE_RSA with AES_128_CBC_SHA and with AES_128_GCM_SHA256.
 _RSA, _ECDHE_CBC, _ECDHE_GCM = 0x009C, 0xC013, 0xC02F
+_A, _AAAA = 1, 28
 _DAY_TTL = 300
 
 
@@ -105,13 +106,16 @@ def http_opening(kind: int, host: str, page: str, personal: str) -> tuple[bytes,
     return request.encode("ascii"), answer.encode("ascii"), 0
 
 
-def dns_opening(host: str, address: int | None, kind: int = 1) -> tuple[bytes, bytes, int]:
-    """A query and its answer: one address, or that there is no such name."""
+def dns_opening(host: str, address: bytes | None, kind: int = 1) -> tuple[bytes, bytes, int]:
+    """A query and its answer: one address of either length, or that there is no such name."""
+    of_address = _AAAA if address is not None and len(address) == 16 else _A
+    kind = _AAAA if of_address == _AAAA else kind
     question = dns_name(host) + kind.to_bytes(2, "big") + b"\0\1"
     query = b"\0\0\x01\0\0\1\0\0\0\0\0\0" + question
     if address is None:
         return query, b"\0\0\x81\x83\0\1\0\0\0\0\0\0" + question, 0
-    answer = b"\xc0\x0c\0\1\0\1" + _DAY_TTL.to_bytes(4, "big") + b"\0\4" + address.to_bytes(4, "big")
+    answer = b"\xc0\x0c" + of_address.to_bytes(2, "big") + b"\0\1" + _DAY_TTL.to_bytes(4, "big")
+    answer += len(address).to_bytes(2, "big") + address
     return query, b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + question + answer, 0
 
 

@@ -22,12 +22,14 @@ _DENSE = 250  # addresses used of each 256
 class People:
     """Devices by number: phones, then laptops, then the dormitory room by room.
 
-    address uint32[n]: as the tap sees it, one for a whole dormitory room. kind uint8[n].
+    address uint32[n]: as the tap sees it, one for a whole dormitory room. kind uint8[n]. dual bool[n]:
+    speaks IPv6, too.
     servers uint32[m]: addresses of the campus's own servers.
     """
 
     address: NDArray[np.uint32]
     kind: NDArray[np.uint8]
+    dual: NDArray[np.bool_]
     servers: NDArray[np.uint32]
 
     def __len__(self) -> int:
@@ -47,7 +49,11 @@ def people_of(devices: Devices, generator: np.random.Generator) -> People:
     kind = np.where(generator.random(len(address)) < 0.55, ANDROID, IPHONE).astype(np.uint8)
     laptop = np.arange(devices.phones, devices.phones + devices.laptops)
     kind[laptop] = np.where(generator.random(len(laptop)) < 0.8, CHROME, FIREFOX)
-    return People(address, kind, _spread(SERVERS, devices.servers))
+    dual = np.zeros(len(address), np.bool_)
+    if devices.ipv6:  # drawn last, and only then: what was without it stays as it was
+        alone = devices.phones + devices.laptops
+        dual[:alone] = generator.random(alone) < devices.ipv6
+    return People(address, kind, dual, _spread(SERVERS, devices.servers))
 
 
 def _spread(base: int, count: int) -> NDArray[np.uint32]:

@@ -37,6 +37,7 @@ class Devices(Part):
     laptops: int = Field(10, ge=0, le=20_000)
     servers: int = Field(2, ge=0, le=64)
     dormitory: Rooms = Rooms()
+    ipv6: Share = 0.0  # of phones and laptops: dual stack; a dormitory's router has IPv4 alone
 
     @model_validator(mode="after")
     def _someone(self) -> Devices:

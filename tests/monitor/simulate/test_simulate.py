@@ -209,3 +209,30 @@ def test_the_command_writes_capture_and_truth(tmp_path: Path, root: Path) -> Non
     assert json.loads((tmp_path / "x.json").read_text()) == {"schema": 1, "incidents": [], "embeddings": []}
     assert run(["simulate", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "y.pcap")]) == 2
     assert run(["simulate", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "no" / "y.pcap")]) == 2
+
+
+def test_dual_stack_devices_speak_ipv6_with_right_checksums(catalogue: Catalogue, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(_CAMPUS.replace("laptops: 3", "laptops: 3, ipv6: 0.8"), encoding="utf-8")
+    scenario = load_scenario(tmp_path / "a.yaml")
+    write_capture(scenario, catalogue, tmp_path / "a.pcap")
+    kinds: Counter[int] = Counter()
+    answers, whole = 0, 0
+    for _, wire, data in _records(tmp_path / "a.pcap"):
+        ethernet = dpkt.ethernet.Ethernet(data)
+        kinds[ethernet.type] += 1
+        if ethernet.type == dpkt.ethernet.ETH_TYPE_IP and isinstance(ethernet.data.data, dpkt.udp.UDP):
+            answers += b"\x00\x1c\x00\x01\x00\x00\x01\x2c\x00\x10" in data  # AAAA, 300 s, 16 bytes
+        if ethernet.type != dpkt.ethernet.ETH_TYPE_IP6:
+            continue
+        packet = ethernet.data
+        assert {packet.src[:4], packet.dst[:4]} == {b"\xfd\x00\x00\x10", b"\x20\x01\x0d\xb8"}
+        assert packet.plen + 54 == wire or wire == 60
+        if wire == len(data):
+            segment = data[54 : 54 + packet.plen]
+            pseudo = packet.src + packet.dst + struct.pack(">II", packet.plen, packet.nxt)
+            assert dpkt.in_cksum_done(dpkt.in_cksum_add(0, pseudo + segment)) == 0
+            whole += 1
+    assert kinds[dpkt.ethernet.ETH_TYPE_IP6] > 500
+    assert kinds[dpkt.ethernet.ETH_TYPE_IP] > 500
+    assert answers > 10
+    assert whole > 100
