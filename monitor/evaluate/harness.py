@@ -59,6 +59,7 @@ def _replay(
     """Replay into a folder; whether it is whole, and by finding's id when the event clock told it."""
     config = config_file.load(config_path)
     told_ns: dict[str, int] = {}
+    seen = 0  # findings that were looked at: an id may come again
     with (
         open_captures(captures) as reader,
         Session(reader, config, folder, pseudonymise=False, learn_live=live) as session,
@@ -67,8 +68,11 @@ def _replay(
 
             def after_block(clock_ns: int) -> None:
                 advance(clock_ns)
-                for finding in session.results.findings[len(told_ns) :]:
-                    told_ns[finding.id] = clock_ns
+                nonlocal seen
+                found = session.results.findings
+                for finding in found[seen:]:
+                    told_ns.setdefault(finding.id, clock_ns)
+                seen = len(found)
 
             # Live, a minute is judged when it is over, not when a block of the file is.
             blocks = chain.from_iterable(steps(each, step_ns) for each in reader) if live else reader

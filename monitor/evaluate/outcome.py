@@ -56,7 +56,7 @@ def read_windows(folder: Path) -> Windows:
 
 def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:
     """The findings about hosts, by start; `told_ns` says by id when each was told."""
-    found = []
+    found: dict[str, Told] = {}
     for line in (folder / FINDINGS).read_text(encoding="utf-8").splitlines():
         finding = json.loads(line)
         if finding["subject"]["kind"] == "host":
@@ -64,8 +64,12 @@ def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:
             told = told_ns.get(finding["id"], end_ns)
             patterns = tuple(finding["patterns"])
             whose, sure = finding["subject"]["value"], float(finding["confidence"])
-            found.append(Told(finding["id"], whose, start_ns, end_ns, patterns, told, sure))
-    return found
+            before = found.get(finding["id"])
+            if before is not None:  # it went on
+                end_ns, sure = max(end_ns, before.end_ns), max(sure, before.confidence)
+                patterns = tuple(dict.fromkeys((*before.patterns, *patterns)))
+            found[finding["id"]] = Told(finding["id"], whose, start_ns, end_ns, patterns, told, sure)
+    return list(found.values())
 
 
 def positive_hours(folder: Path, incidents: list[Incident]) -> set[tuple[str, int]]:

@@ -142,19 +142,12 @@ def _plain_forest(learn: Floats, judge: Floats, host: NDArray[np.int64]) -> Floa
 
 
 def _ecod(learn: Floats, judge: Floats, host: NDArray[np.int64]) -> Floats:
-    """pyod's ECOD: tails of each feature's empirical distribution. Only ranks of the first day count."""
-    import pyod.models.ecod  # noqa: F401  (so that a missing pyod is told)
+    """pyod's ECOD: tails of each feature's empirical distribution; the judged rows of a batch join it."""
+    from pyod.models.ecod import ECOD
 
-    learned = np.sort(_sample(learn), axis=0)
-    count = len(learned) + 1
-    score = np.zeros((2, len(judge)))
-    for column in range(learned.shape[1]):
-        own = learned[:, column]
-        left = (1 + np.searchsorted(own, judge[:, column], side="right")) / (count + 1)
-        right = (1 + len(own) - np.searchsorted(own, judge[:, column], side="left")) / (count + 1)
-        score[0] -= np.log(left)
-        score[1] -= np.log(right)
-    return np.asarray(score.max(axis=0))
+    model = ECOD(contamination=0.01).fit(_sample(learn))
+    batches = range(0, len(judge), _LEARN_ROWS)
+    return np.concatenate([model.decision_function(judge[at : at + _LEARN_ROWS]) for at in batches])
 
 
 def _half_space_trees(learn: Floats, judge: Floats, host: NDArray[np.int64]) -> Floats:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from monitor.cli import run
-from monitor.evaluate.figures import calibration, detection, false_alerts, host_hours, ranking
-from monitor.evaluate.outcome import HOUR_NS, Told, Windows
+from monitor.evaluate.figures import calibration, detection, false_alerts, host_hours, lifted, ranking
+from monitor.evaluate.outcome import HOUR_NS, Told, Windows, read_findings
 from monitor.evaluate.truth import Incident, TruthError, load_incidents
 
 MINUTE = HOUR_NS // 60
@@ -91,6 +91,23 @@ def test_detection_and_false_alerts() -> None:
     ]  # fmt: skip
     alerts = false_alerts(happened, found, 0, 2 * 24 * HOUR_NS)
     assert (alerts["false"], alerts["false_a_day"]) == (2, 1.0)
+
+
+def test_a_finding_with_a_pattern_ranks_before_scores() -> None:
+    hours = host_hours(windows((0, "a", 0.9, 0.1), (0, "b", 0.2, 0.5), (70, "b", 0.3, 0.5)), {("b", 0)})
+    told = [Told("1", "b", 0, MINUTE, ("mining",), MINUTE, 0.6), Told("2", "a", 0, MINUTE, (), MINUTE, 0.9)]
+    assert ranking(hours)["roc_auc"] == 0.0
+    assert ranking(lifted(hours, told))["roc_auc"] == 1.0
+    assert lifted(hours, told).score.tolist() == [0.9, 1.6, 0.3]
+
+
+def test_a_finding_that_went_on_counts_once(tmp_path: Path) -> None:
+    line = {"id": "x", "subject": {"kind": "host", "value": "a"}, "start": "2026-09-01T00:00:00Z",
+            "end": "2026-09-01T00:01:00Z", "patterns": ["beacon"], "confidence": 0.5}  # fmt: skip
+    later = {**line, "end": "2026-09-01T02:00:00Z", "confidence": 0.7}
+    (tmp_path / "findings.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (line, later)))
+    (told,) = read_findings(tmp_path, {"x": 5})
+    assert (told.end_ns - told.start_ns, told.confidence, told.told_ns) == (2 * HOUR_NS, 0.7, 5)
 
 
 def test_the_shipped_day(root: Path, tmp_path: Path) -> None:
