@@ -13,12 +13,13 @@ from detectors.grouping import address_ids, combined, count, distinct, share, to
 from detectors.host_rows import AS_CLIENT
 from detectors.open_rows import OPEN_ROW
 from detectors.rules.patterns.brute_force import LOGIN_PORTS, MOST_BYTES
+from detectors.rules.patterns.lateral_movement import ADMINISTRATION_PORTS
 from wire.flows.records import TCP, UDP
 
 HOUR_NS = 3_600_000_000_000
 LEAST_BYTES_SENT = 1 << 20
 #: A beacon's opens in an hour: fewer than three show no rhythm, more are for the five-minute form.
-LEAST_OPENS, MOST_OPENS = 3, 60
+LEAST_OPENS, MOST_OPENS = 3, 180
 #: A place that more hosts than this call in an hour is no one's own.
 MOST_HOSTS = 2
 _FIN, _RST = 0x01, 0x04
@@ -37,6 +38,7 @@ HOUR_ROW = np.dtype(
         ("failed", "i4"),
         ("failed_of_port", "f4"),  # share of the peers tried on this port in this hour that failed
         ("failed_of_peer", "f4"),  # share of the ports tried on this peer in this hour that failed
+        ("entered", "i4"),  # established to an administration port of an internal peer
         ("short_sessions", "i4"),  # opened, established and ended within a minute, few bytes
         ("server_port", "u2"),
         ("protocol", "u1"),
@@ -74,6 +76,7 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     made["opened"] = count(group[rows["opened"] == 1], groups)
     made["failed"] = count(group[rows["failed"] == 1], groups)
     made["short_sessions"] = count(group[short], groups)
+    made["entered"] = count(group[_entered(rows)], groups)
     most = np.lexsort((rows["bytes_out"], group))
     last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
     for name in ("category", "named"):
@@ -82,13 +85,14 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     made["failed_of_port"] = _failed_share(made, service)
     made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])
     login = np.isin(made["server_port"], LOGIN_PORTS) & (made["short_sessions"] > 0)
-    return made[(made["failed"] > 0) | (made["bytes_out"] >= LEAST_BYTES_SENT) | login]
+    kept = (made["failed"] > 0) | (made["bytes_out"] >= LEAST_BYTES_SENT) | login | (made["entered"] > 0)
+    return made[kept]
 
 
 def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
     """Of an hour's OPEN_ROWs those that may be a slow beacon's, stamped with their hour.
 
-    A place (address and port) that at most two hosts opened, three to sixty times a host.
+    A place (address and port) that at most two hosts opened, 3 to 180 times a host.
     """
     if len(opens) == 0:
         return np.zeros(0, OPEN_ROW)
@@ -110,9 +114,15 @@ def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Rows of hosts of which some row may be kept: most hosts of a campus give none."""
     host, first = address_ids(rows["host_hi"], rows["host_lo"])
     login = np.isin(rows["server_port"], LOGIN_PORTS)
-    telling = count(host[(rows["failed"] == 1) | login], len(first)) > 0
+    telling = count(host[(rows["failed"] == 1) | login | _entered(rows)], len(first)) > 0
     telling |= total(host, rows["bytes_out"], len(first)) >= LEAST_BYTES_SENT
     return telling[host]
+
+
+def _entered(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Rows of connections that were established to an administration port of an internal peer."""
+    inside = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["peer_internal"] == 1)
+    return np.asarray(inside & np.isin(rows["server_port"], ADMINISTRATION_PORTS))
 
 
 def _failed_share(made: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -58,6 +58,13 @@ def lifted(hours: HostHours, findings: list[Told]) -> HostHours:
     return HostHours(hours.keys, score, hours.positive)
 
 
+def of_subjects(hours: HostHours, incidents: list[Incident]) -> HostHours:
+    """The same without the hours of those to whom it was done: who answers a probe has done nothing."""
+    subjects = {incident.subject for incident in incidents}
+    kept = [at for at, key in enumerate(hours.keys) if not hours.positive[at] or key[0] in subjects]
+    return HostHours([hours.keys[at] for at in kept], hours.score[kept], hours.positive[kept])
+
+
 def ranking(hours: HostHours) -> dict[str, float | int | None]:
     """ROC AUC and average precision; null when there are no positives or no negatives."""
     from sklearn.metrics import average_precision_score, roc_auc_score

@@ -100,6 +100,9 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
         "windows": {"all": len(windows.start_ns), "scored": int(windows.scored.sum())},
         "ranking": figures.ranking(hours),
         "ranking_with_patterns": figures.ranking(figures.lifted(hours, findings)),
+        "ranking_of_subjects": figures.ranking(
+            figures.of_subjects(figures.lifted(hours, findings), incidents)
+        ),
         "incidents": figures.detection(incidents, findings),
         "false_alerts": figures.false_alerts(incidents, late, *span),
         "calibration": [{"level": level, "share": share} for level, share in calibration],

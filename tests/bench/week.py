@@ -181,12 +181,14 @@ def summarise(weeks: list[dict[str, Any]]) -> None:
     for week in weeks:
         evaluation = week["evaluation"]
         ranking, false = evaluation["ranking_with_patterns"], evaluation["false_alerts"]
+        doers, forest = evaluation["ranking_of_subjects"], evaluation["ranking"]
         print(
-            f"seed {week['seed']}{' clean' if week['clean'] else ''}: AUC {ranking['roc_auc']} "
-            f"AP {ranking['average_precision']} (forest alone {evaluation['ranking']['roc_auc']}, "
-            f"{evaluation['ranking']['average_precision']}) host-hours {ranking['host_hours']} "
-            f"({ranking['positive']}); false {false['false']} in {false['days']:.2f} d = "
-            f"{false['false_a_day']:.2f}/d; {week['seconds']}"
+            f"seed {week['seed']}{' clean' if week['clean'] else ''}: "
+            f"AUC {ranking['roc_auc']} AP {ranking['average_precision']} "
+            f"(who did it: {doers['roc_auc']} {doers['average_precision']}; "
+            f"forest alone: {forest['roc_auc']} {forest['average_precision']}) "
+            f"host-hours {ranking['host_hours']} ({ranking['positive']}); false {false['false']} in "
+            f"{false['days']:.2f} d = {false['false_a_day']:.2f}/d; {week['seconds']}"
         )
         for name, rival in week["rivals"].items():
             print(f"  {name}: {json.dumps(rival)}")

@@ -73,6 +73,7 @@ FIRE: dict[str, Callable[[int], list[Flow]]] = {
     "scan-vertical": every(5, lambda at: {"server": "10.9.0.1", "server_port": 1000 + at, **SILENT}),
     "exfiltration": every(10, lambda at: sent(1200)),
     "brute-force": every(3, lambda at: SSH),
+    "lateral-movement": every(12, lambda at: {"server": neighbour(at), "server_port": 445}),
 }
 SILENT_CASES: dict[str, Callable[[int], list[Flow]]] = {
     "a dead printer": every(1, lambda at: {"server": "10.9.0.1", "server_port": 9100, **SILENT}),
@@ -86,6 +87,8 @@ SILENT_CASES: dict[str, Callable[[int], list[Flow]]] = {
     "downloads": every(10, lambda at: sent(2048, 40_960)),
     "a backup server inside": every(10, lambda at: sent(20_480, to="10.0.0.8")),
     "an hourly copy": every(60, lambda at: SSH),
+    "a few file servers": every(5, lambda at: {"server": neighbour(at % 7), "server_port": 445}),
+    "web servers inside": every(5, lambda at: {"server": neighbour(at), "server_port": 443}),
 }
 
 
@@ -147,6 +150,12 @@ def beacons(times_seconds: NDArray[np.float64], hosts: int = 1) -> int:
 def test_a_beacon_every_ten_minutes_with_jitter_fires(seed: int) -> None:
     jitter = np.random.default_rng(seed).uniform(-0.3, 0.3, 48)
     assert beacons(600 * np.arange(1, 49) + 600 * jitter) > 0
+
+
+@pytest.mark.parametrize("seconds", [21, 40, 60])
+def test_periods_between_the_two_forms_are_seen(seconds: int) -> None:
+    jitter = np.random.default_rng(seconds).uniform(-0.1, 0.1, 600)
+    assert beacons(seconds * (np.arange(1, 601) + jitter)) > 0
 
 
 @pytest.mark.parametrize(("minutes", "fires"), [(19, True), (25, False)])

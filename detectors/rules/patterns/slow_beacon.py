@@ -1,10 +1,10 @@
 """Slow beacon: a host calls a place that hardly anyone else calls, at regular times, for hours.
 
 Formula, over six hours: at least 16 TCP connections opened to one peer's port that at most two hosts
-open, over at least two hours; median gap a minute or more; median deviation of the gaps at most 25%
+open, over at least two hours; median gap 20 seconds or more; median deviation of the gaps at most 25%
 of it, and nine tenths of the gaps within a third to three times the median. Uniform jitter of 50%
 either way deviates by 25%. Programs poll regularly, too: what many hosts call is left out.
-Only hours with three to sixty opens count (hour_rows.rare_opens): periods over twenty minutes are not seen.
+Only hours with 3 to 180 opens count (hour_rows.rare_opens): periods over twenty minutes are not seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from detectors.rules.signal import Signal, confidence
 
 LEAST_OPENS = 16
 LEAST_SECONDS = 7_200.0
-LEAST_GAP_SECONDS = 60.0
+LEAST_GAP_SECONDS = 20.0  # the five-minute form sees periods up to 25 s
 MOST_DEVIATION = 0.25
 _WITHIN = 3.0
 _LEAST_WITHIN = 0.9

@@ -19,6 +19,7 @@ from detectors.rules.patterns.scan_vertical import SCAN_VERTICAL
 from detectors.rules.patterns.slow_beacon import SLOW_BEACON
 from detectors.rules.patterns.slow_brute_force import SLOW_BRUTE_FORCE
 from detectors.rules.patterns.slow_exfiltration import SLOW_EXFILTRATION
+from detectors.rules.patterns.slow_lateral_movement import SLOW_LATERAL_MOVEMENT
 from detectors.rules.patterns.slow_scan import SLOW_SCAN_HORIZONTAL, SLOW_SCAN_VERTICAL
 from detectors.rules.patterns.web_login import WEB_LOGIN
 from detectors.rules.patterns.worm import WORM
@@ -45,6 +46,7 @@ OF_POOL_ROWS: tuple[Pattern, ...] = (MINING,)
 OF_HOUR_ROWS: tuple[Pattern, ...] = (
     SLOW_BRUTE_FORCE,
     SLOW_EXFILTRATION,
+    SLOW_LATERAL_MOVEMENT,
     SLOW_SCAN_HORIZONTAL,
     SLOW_SCAN_VERTICAL,
 )
