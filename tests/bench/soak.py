@@ -205,6 +205,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=int, default=20_000, help="frames a second, as far as it goes")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="tell memory, but judge all else alone")
     given = parser.parse_args()
     minutes = min(given.minutes, MOST_MINUTES)
     with (
@@ -225,7 +226,7 @@ def main() -> int:
     print(json.dumps(figures))
     whole = figures["received"] == daemon.sent and figures["unaccounted"] == 0
     whole = whole and figures["restarts"] == 0 and code == 0
-    return 0 if flat and whole else 1
+    return 0 if (flat or given.short) and whole else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.bench.soak import Sample, judged, unaccounted
@@ -51,3 +55,18 @@ def test_a_frame_that_nothing_became_of_is_told() -> None:
     assert unaccounted(metrics) == 0
     metrics["decoded_packets_total"] = 4.0
     assert unaccounted(metrics) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tests.bench.soak", "--minutes", "5", "--rate", "5000", "--short"),
+        ("tests.bench.soak_week", "--minutes", "15"),
+    ],
+)
+def test_a_daemon_under_load_stays_as_it_was(root: Path, command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.splitlines()[-1:] + done.stderr.splitlines()[-5:]
