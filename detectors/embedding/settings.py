@@ -20,7 +20,7 @@ class EmbeddingSettings:
     and is not fitted. most_open_sessions: 28 bytes each.
     """
 
-    false_discovery_rate: float = 0.05
+    false_discovery_rate: float = 0.03
     least_clients: int = 5
     least_effect: float = 0.005
     least_share: float = 0.1

@@ -122,7 +122,7 @@ class Anomaly(_Section):
 class Embedding(_Section):
     """When a third party is held to ride along with an app; docs/embedding.md argues the defaults."""
 
-    false_discovery_rate: float = Field(0.05, gt=0, lt=1)  # false pairs among those accepted
+    false_discovery_rate: float = Field(0.03, gt=0, lt=1)  # false pairs among those accepted
     least_clients: int = Field(5, ge=2, le=1_000)  # for privacy as much as for certainty
     least_effect: float = Field(0.005, ge=0, le=10)  # minutes with it that a session adds
 
