@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.asked_names import ASKED
 from detectors.networks import Networks, is_group
-from wire.flows.records import TCP
+from wire.flows.records import ICMP, ICMP6, TCP
 
 AS_CLIENT, AS_SERVER = 0, 1
 _RST = 0x04
@@ -29,6 +30,11 @@ HOST_ROW = np.dtype(
         ("packets_in", "i4"),
         ("dns_queries", "i4"),  # new in this minute
         ("dns_nxdomain", "i4"),
+        ("names", "i4"),  # names asked for, and what they look like: asked_names.ASKED
+        ("new_names", "i4"),
+        ("name_chars", "i4"),
+        ("name_bits", "i4"),
+        ("countries", "u8"),
         ("host_failures", "i4"),  # all failed opens of this host in this minute, once it is closed
         ("server_port", "u2"),
         ("protocol", "u1"),
@@ -39,6 +45,8 @@ HOST_ROW = np.dtype(
         ("group", "u1"),  # 1: the server is a multicast or broadcast address
         ("opened", "u1"),
         ("failed", "u1"),  # 1: opened to one address, and refused or never answered
+        ("refused", "u1"),  # 1: failed by a reset
+        ("unreachable", "u1"),  # 1: ICMP told the host that a peer cannot be reached
         ("answered", "u1"),
         ("established", "u1"),
         ("over", "u1"),
@@ -56,6 +64,7 @@ class Verdicts:
     named: NDArray[np.bool_]
     dns_queries: NDArray[np.int32]  # new since the flow's last delta
     dns_nxdomain: NDArray[np.int32]
+    asked: NDArray[np.void] | None = None  # ASKED: what the new names look like; None without names
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def rows_of_hosts(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> N
     answered = ends.moved & (deltas["answered"] == 1)
     sides = (
         _rows(deltas, verdicts, ends.client & ends.moved, AS_CLIENT, ends.server),
-        _rows(deltas, verdicts, ends.server & answered, AS_SERVER, ends.client),
+        _rows(deltas, verdicts, ends.server & (answered | _unreachable(deltas)), AS_SERVER, ends.client),
     )
     return np.concatenate(sides)
 
@@ -125,15 +134,26 @@ def _rows(
     rows["dns_queries"] = verdicts.dns_queries[at]
     rows["dns_nxdomain"] = verdicts.dns_nxdomain[at]
     rows["group"] = is_group(picked["server_hi"], picked["server_lo"])
-    rows["failed"] = _failed(picked) & (rows["group"] == 0)
+    if verdicts.asked is not None:
+        for name in ASKED.names or ():
+            rows[name] = verdicts.asked[name][at]
+    refused = _refused(picked)
+    rows["failed"] = (picked["opened"] == 1) & ((picked["answered"] == 0) | refused) & (rows["group"] == 0)
+    rows["refused"] = rows["failed"] & refused
+    if role == AS_SERVER:
+        rows["unreachable"] = _unreachable(picked)
     return rows
 
 
-def _failed(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Opened in this minute, and by its end either not answered or refused with a reset."""
-    refused = (
-        (deltas["protocol"] == TCP)
-        & ((deltas["flags_s2c"] & _RST) != 0)
-        & (deltas["established"] == 0)
+def _refused(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Reset before it was established."""
+    return np.asarray(
+        (deltas["protocol"] == TCP) & ((deltas["flags_s2c"] & _RST) != 0) & (deltas["established"] == 0)
     )
-    return np.asarray((deltas["opened"] == 1) & ((deltas["answered"] == 0) | refused))
+
+
+def _unreachable(deltas: NDArray[np.void]) -> NDArray[np.bool_]:
+    """ICMP that tells of a destination that cannot be reached: type 3 (RFC 792), in IPv6 1 (RFC 4443)."""
+    kind = deltas["server_port"] >> 8  # type and code stand where others have a port
+    four, six = (deltas["protocol"] == ICMP) & (kind == 3), (deltas["protocol"] == ICMP6) & (kind == 1)
+    return np.asarray((four | six) & (deltas["opened"] == 1))

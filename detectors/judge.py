@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.asked_names import AskedNames
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.classifier import Classes, Classifier
 from detectors.catalogue.settings import CatalogueSettings
@@ -19,6 +20,7 @@ from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
+from detectors.host_context import ContextSettings
 from detectors.host_rows import Ends, Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
 from detectors.nxdomain_rows import NX_ROW, MissingNames
@@ -59,6 +61,7 @@ class Detectors:
         self._pools = Pools(self.catalogue)
         origin = Origin(settings.campus, settings.sensor, settings.key)
         self.feedback = Feedback(settings.feedback_file, origin)
+        self._asked_names = AskedNames(strings)
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
@@ -116,7 +119,8 @@ class Detectors:
         `queries` is what Namer.dns_queries gives for the deltas' flows: offsets and string ids.
         """
         dns = self._dns_counts.take(deltas, facts, *queries)
-        verdicts = Verdicts(classes.category, facts["name"] >= 0, dns.queries, dns.nxdomain)
+        asked = self._asked_names.of(deltas, dns.of_delta, dns.names)
+        verdicts = Verdicts(classes.category, facts["name"] >= 0, dns.queries, dns.nxdomain, asked)
         ends = Ends.of(deltas, self._networks)
         self._hosts.add("host", rows_of_hosts(deltas, verdicts, ends))
         if len(dns.names):
@@ -131,9 +135,7 @@ class Detectors:
         if self._clients is not None:
             self._clients.add("host", rows_of_clients(deltas, verdicts, ends))
 
-    def take_rows(
-        self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
-    ) -> None:
+    def take_rows(self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]) -> None:
         """Take FLOW_ROWs with the FACTS and service of each."""
         self._policy.take_rows(rows, facts, service)
 
@@ -184,7 +186,11 @@ class Detectors:
 
     def learned(self) -> Parts:
         """What forest and embedding have learned and learn from: too much to be kept as often as the rest."""
-        return {**self._hosts.learned(), **under("riders", self._riders.state())}
+        return {
+            **self._hosts.learned(),
+            **under("riders", self._riders.state()),
+            **under("names-asked", self._asked_names.state()),
+        }
 
     def recall(self, parts: Parts) -> None:
         """Take back what was learned. KeyError, ValueError: it is of another version."""
@@ -192,6 +198,9 @@ class Detectors:
         riders = within("riders", parts)
         if riders:  # states of earlier versions have the forest alone
             self._riders.restore(riders)
+        asked = within("names-asked", parts)
+        if asked:
+            self._asked_names.restore(asked)
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
@@ -277,6 +286,7 @@ class Detectors:
             settings.accepted_false_alerts_per_day,
             settings.max_open_rows,
             self.feedback,
+            ContextSettings(settings.timezone, settings.host_groups, settings.max_hosts),
         )
 
     def _scorer(self) -> Scorer:

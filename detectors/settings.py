@@ -44,7 +44,11 @@ class DetectorSettings:
     learn_from_replay: bool = True
     schedule: Schedule = field(default_factory=Schedule)
     forest: ForestSettings = field(default_factory=ForestSettings)
-    #: 128 bytes each.
+    #: 152 bytes each.
     max_open_rows: int = 1_000_000
-    #: 208 bytes each; a replay holds its windows to the end.
+    #: 580 bytes each; a replay holds its windows to the end.
     max_held_windows: int = 2_000_000
+    #: Networks whose hosts belong to a group (forest/host_groups.py) whatever they do.
+    host_groups: tuple[tuple[Network, str], ...] = ()
+    #: Hosts that are remembered, with what is usual for them: 6 KiB each.
+    max_hosts: int = 40_000

@@ -14,9 +14,14 @@ from detectors.findings import Finding, Origin
 from detectors.forest.drift import Drift
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.scorers import Scorer
+from detectors.host_context import ContextSettings
+from detectors.host_hours import HostHours
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
+from detectors.minutes import Minutes
+from detectors.open_rows import OPEN_ROW
 from detectors.parts import Parts, under, within
 from detectors.rules.anomalous_host import ForestSigns, findings
+from detectors.rules.carriers import with_carriers
 from detectors.rules.episodes import Due, Episodes
 from detectors.rules.model_drift import model_drift
 from detectors.rules.patterns.pattern import Pattern, Watch
@@ -30,7 +35,7 @@ from detectors.rules.patterns.watches import (
     OF_RARE_OPENS,
 )
 from detectors.rules.signal import Signal
-from detectors.window_features import MINUTE_NS, WINDOW, summarise
+from detectors.window_features import MINUTE_NS, WINDOW
 from detectors.windows import HostWindows
 
 
@@ -57,12 +62,14 @@ class HostTrack:
         accepted_false_alerts_per_day: float,
         max_open_rows: int,
         feedback: Feedback | None = None,
+        context: ContextSettings | None = None,
     ) -> None:
         self._feedback = feedback or Feedback(None, origin)
         self._scorer = scorer
         self._origin = origin
         self._forest_signs = ForestSigns(accepted_false_alerts_per_day)
         self._episodes = Episodes()
+        self._host_hours = HostHours(context or ContextSettings())
         self._held: list[Signal] = []
         self.lanes = {
             "host": _Lane(OF_HOST_ROWS, max_open_rows),
@@ -84,7 +91,7 @@ class HostTrack:
         self._feedback.refresh()
         if self._feedback.news:
             self._feedback.teach(self._scorer.hosts(), self._scorer)
-        windows = self._close(lambda lane: lane.windows.close(before_ns))
+        windows = self._close(lambda lane: lane.windows.close(before_ns), before_ns)
         if self._scorer.holds:
             return Judged(windows)
         judged = self._judged(windows, self._episodes.due(before_ns))
@@ -95,7 +102,7 @@ class HostTrack:
 
     def finish(self) -> Judged:
         """Close everything; what is left."""
-        early = self._close(lambda lane: lane.windows.finish())
+        early = self._close(lambda lane: lane.windows.finish(), None)
         late = self._scorer.finish()
         self._episodes.add(self._held + self._feedback.told(self._forest_signs.take(late)))
         return self._judged(np.concatenate([early, late]), self._episodes.finish())
@@ -109,6 +116,7 @@ class HostTrack:
             "rows_shed": sum(lane.windows.shed for lane in lanes),
             "pattern_rows_shed": sum(watch.shed for lane in lanes for watch in lane.watches),
             "windows_shed": self._scorer.shed,
+            **self._host_hours.counters,
         }
 
     @property
@@ -130,20 +138,20 @@ class HostTrack:
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):
             self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)
-        told = (findings(each, self._origin, self._scorer.model) for each in (due.new, due.grown))
+        level = self._forest_signs.level
+        told = (findings(each, self._origin, self._scorer.model, level) for each in (due.new, due.grown))
         return Judged(windows, *told)
 
     def so_far(self, before_ns: int) -> Judged:
         """As `advance`, with what there is to tell of episodes that go on: the daemon stops here."""
         judged = self.advance(before_ns)
         left = self._judged(judged.windows, self._episodes.so_far())
-        return Judged(
-            judged.windows, [*judged.findings, *left.findings], [*judged.updates, *left.updates]
-        )
+        return Judged(judged.windows, [*judged.findings, *left.findings], [*judged.updates, *left.updates])
 
     def state(self) -> Parts:
         """What a restart needs; not for a replay, whose scorer holds everything to the end."""
         parts = {**under("signs", self._forest_signs.state()), **under("episodes", self._episodes.state())}
+        parts |= under("hours", self._host_hours.state())
         for name, lane in self.lanes.items():
             parts |= under(f"{name}/windows", lane.windows.state())
             for watch in lane.watches:
@@ -154,6 +162,7 @@ class HostTrack:
         """Take a state back; into a track that has seen nothing. A lane or pattern it lacks starts anew."""
         self._forest_signs.restore(within("signs", parts))
         self._episodes.restore(within("episodes", parts))
+        self._host_hours.restore(within("hours", parts))
         for name, lane in self.lanes.items():
             windows = within(f"{name}/windows", parts)
             if windows:
@@ -164,38 +173,52 @@ class HostTrack:
                     watch.restore(own)
 
     def learned(self) -> Parts:
-        """What the scorer has learned."""
-        return self._scorer.state()
+        """What the scorer has learned, and what is known of hosts."""
+        return {**under("scorer", self._scorer.state()), **under("hosts", self._host_hours.learned())}
 
     def recall(self, parts: Parts) -> None:
-        """Take back what the scorer had learned."""
-        self._scorer.restore(parts)
+        """Take that back."""
+        self._scorer.restore(within("scorer", parts))
+        self._host_hours.recall(within("hosts", parts))
 
-    def _close(self, close: Callable[[_Lane], NDArray[np.void] | None]) -> NDArray[np.void]:
+    def _close(
+        self, close: Callable[[_Lane], NDArray[np.void] | None], before_ns: int | None
+    ) -> NDArray[np.void]:
         """Judge the rows of closed minutes, then hours; the windows that the scorer lets go."""
-        windows = np.zeros(0, WINDOW)
         signals: list[Signal] = []
+        minutes: list[tuple[Minutes, Columns]] = []
+        rare = opens = np.zeros(0, OPEN_ROW)
+        carriers: list[NDArray[np.void]] = []
         for name, lane in self.lanes.items():
             rows = close(lane)
             if rows is None or len(rows) == 0:
                 continue
             columns = Columns(rows)
             if name == "host":
-                windows = self._scorer.take(summarise(rows, columns))
-                signals.extend(self._forest_signs.take(windows))
+                minutes = self._host_hours.minutes(rows, columns)
             if name in _HOURS_OF:
                 hours, wanted = _HOURS_OF[name]
                 self.lanes[hours].windows.add(wanted(rows))
             shaped = lane.shape(rows)
+            if name in ("host", "host-hours"):
+                carriers.append(rows)
+            if name == "open-hours":
+                opens, rare = rows, shaped
             columns = columns if shaped is rows else Columns(shaped)
             for watch in lane.watches if len(shaped) else ():
                 signals.extend(watch.take(shaped, columns))
+        scored = [
+            self._scorer.take(windows)
+            for windows in self._host_hours.windows(minutes, opens, rare, before_ns)
+        ]
+        found = [signal for windows in scored for signal in self._forest_signs.take(windows)]
+        signals.extend(with_carriers(found, np.concatenate(carriers)) if found and carriers else found)
         signals = self._feedback.told(signals)
         if self._scorer.holds:
             self._held.extend(signals)
         else:
             self._episodes.add(signals)
-        return windows
+        return np.concatenate([*scored, np.zeros(0, WINDOW)])
 
 
 #: Closed minutes of a lane make the hours of another, which stands behind it; the rows it wants of them.

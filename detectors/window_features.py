@@ -1,19 +1,19 @@
-"""A host's minute as a vector: the features, and how rows become windows."""
+"""A host's window as a vector: the features, their units, and how they follow from sums and distinct counts.
+
+A window is a minute, or an hour that is rolled up from minutes (detectors/roll_up.py): sums add, distinct
+counts are merged, and both make their features with `derive`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.catalogue.categories import ADVERTISING, TRACKING
-from detectors.columns import Columns
-from detectors.grouping import address_ids, count, distinct, share, total
-from detectors.host_rows import AS_CLIENT
-from wire.flows.records import TCP, UDP
+from detectors.asked_names import BITS_UNIT
+from detectors.grouping import share
 
 MINUTE_NS = 60_000_000_000
-DNS_PORTS = (53, 853, 5353, 5355)
-SMALL_FLOW_PACKETS = 4
+MINUTE_SECONDS, HOUR_SECONDS = 60, 3_600
 
 #: Name, unit, whether the forest sees its logarithm. docs/anomaly.md gives the reason of each.
 FEATURES: tuple[tuple[str, str, bool], ...] = (
@@ -37,8 +37,46 @@ FEATURES: tuple[tuple[str, str, bool], ...] = (
     ("small_flow_share", "ratio", False),
     ("control_packets", "packets", True),
     ("frame_bytes_out", "bytes", True),
+    ("failed_servers", "addresses", True),
+    ("reset_flows", "flows", True),
+    ("unanswered_flows", "flows", True),
+    ("nxdomains", "answers", True),
+    ("unreachables", "messages", True),
+    ("internal_servers", "addresses", True),
+    ("odd_port_servers", "addresses", True),
+    ("login_flows", "flows", True),
+    ("unnamed_bytes_out", "bytes", True),
+    ("new_servers", "addresses", True),
+    ("new_names", "names", True),
+    ("name_length", "characters", True),
+    ("name_entropy", "bits", False),
+    ("countries", "domains", True),
+    ("encrypted_dns_share", "ratio", False),
+    ("protocol_mix", "bits", False),
+    ("inbound_failed", "flows", True),
+    # Of hours only; 0 in minutes.
+    ("lasting_flows", "flows", True),
+    ("open_regularity", "ratio", False),
+    ("beacon_score", "ratio", False),
+    ("night_share", "ratio", False),
+    ("active_minutes", "minutes", True),
+    ("failing_slices", "slices", True),
+    ("busiest_share", "ratio", False),
 )
 FEATURE_NAMES = tuple(name for name, _, _ in FEATURES)
+#: Those that minutes have; the rest is of hours alone.
+MINUTE_FEATURES = FEATURE_NAMES[: FEATURE_NAMES.index("lasting_flows")]
+FEATURE_AT = {name: at for at, name in enumerate(FEATURE_NAMES)}
+
+#: What adds up over minutes; whole numbers.
+SUMS = (
+    "flows", "single", "failed", "refused", "unreachable", "packets", "packets_out", "tcp_packets",
+    "udp_packets", "control", "bytes_out", "bytes_in", "queries", "nxdomain", "names", "new_names",
+    "name_chars", "name_bits", "web", "unnamed", "third_party", "udp", "encrypted_dns", "inbound",
+    "inbound_infra", "inbound_failed", "small", "login", "unnamed_bytes_out", "new_servers",
+)  # fmt: skip
+#: What is counted without doubles.
+KINDS = ("servers", "failed_servers", "internal_servers", "odd_port_servers", "inbound_peers", "server_ports")
 
 #: What became of a window (CONTRACTS: Windows and scores).
 PHASES = ("collect", "train", "calibrate", "score", "cold", "degraded")
@@ -50,87 +88,73 @@ WINDOW = np.dtype(
         ("host_hi", "u8"),
         ("host_lo", "u8"),
         ("features", "f8", (len(FEATURES),)),  # in their units, not scaled
+        ("usual", "f2", (len(FEATURES),)),  # the host's baseline, on the forest's scale; NaN without one
+        ("deviation", "f2", (len(FEATURES),)),  # from the baseline, in its spreads; 0 without one
         ("score", "f8"),  # higher is stranger; NaN without a score
         ("p_value", "f8"),  # NaN without a score
+        ("alarm_p", "f8"),  # p-value of the test that finds (forest/episode_test.py); NaN without
+        ("peak", "f8"),  # of an hour: its minutes' strongest evidence (forest/episode_test.py); NaN without
+        ("seconds", "i4"),  # 60 or 3,600
         ("phase", "u1"),  # index into PHASES
+        ("group", "u1"),  # index into host_groups.GROUPS
     ]
 )
 
 
-def summarise(rows: NDArray[np.void], columns: Columns | None = None) -> NDArray[np.void]:
-    """One WINDOW for each host and minute in the HOST_ROWs, ordered by minute, then host.
-
-    The order of the rows has no influence. Score and p-value are NaN, the phase is COLLECT.
-    Fills `host_failures` of the rows. columns: of these rows, where others read them, too.
-    """
-    columns = Columns(rows) if columns is None else columns
-    minutes, minute = np.unique(columns["window_start_ns"], return_inverse=True)
-    host, host_at = address_ids(columns["host_hi"], columns["host_lo"])
-    keys, group = np.unique(minute * np.int64(len(host_at)) + host, return_inverse=True)
-    windows = np.zeros(len(keys), WINDOW)
-    windows["window_start_ns"] = minutes[keys // max(len(host_at), 1)]
-    of_host = host_at[keys % max(len(host_at), 1)]
-    windows["host_hi"] = rows["host_hi"][of_host]
-    windows["host_lo"] = rows["host_lo"][of_host]
-    features = np.stack(_features(columns, group.astype(np.int64), len(keys)), axis=1)
-    windows["features"] = features
-    rows["host_failures"] = features[group, FEATURE_NAMES.index("failed_flows")]
-    windows["score"] = windows["p_value"] = np.nan
-    return windows[np.lexsort((windows["host_lo"], windows["host_hi"], windows["window_start_ns"]))]
-
-
-def _features(
-    rows: Columns, group: NDArray[np.int64], groups: int
-) -> list[NDArray[np.float64]]:
-    """The columns of FEATURES, each with a value per group."""
-
-    def summed(name: str) -> NDArray[np.float64]:
-        return total(group, rows[name], groups)
-
-    def counted(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return count(group[chosen], groups)
-
-    client = rows["role"] == AS_CLIENT
-    opened = client & (rows["opened"] == 1)
-    single = opened & (rows["group"] == 0)
-    transport = (rows["protocol"] == TCP) | (rows["protocol"] == UDP)
-    web = single & transport & ~np.isin(rows["server_port"], DNS_PORTS)
-    third_party = web & np.isin(rows["category"], (ADVERTISING, TRACKING))
-    small = (rows["packets_out"] + rows["packets_in"]) <= SMALL_FLOW_PACKETS
-    inbound = ~client & (rows["opened"] == 1)
-    packets_out, packets_in = summed("packets_out"), summed("packets_in")
-    bytes_out, bytes_in = summed("bytes_out"), summed("bytes_in")
-    flows, failed = counted(opened), counted(client & (rows["failed"] == 1))
-    to_one = counted(single)
-    servers = _distinct_peers(rows, group, groups, client & (rows["group"] == 0))
-    ports = client & transport
-    queries = summed("dns_queries")
-    return [
-        flows,
-        packets_out + packets_in,
-        bytes_out,
-        bytes_in,
-        share(bytes_out, bytes_out + bytes_in),
-        servers,
-        distinct(group[ports], rows["server_port"][ports].astype(np.int64), groups),
-        failed,
-        share(failed, to_one),
-        share(to_one, servers),
-        queries,
-        np.minimum(share(summed("dns_nxdomain"), queries), 1.0),
-        share(counted(web & (rows["named"] == 0)), counted(web)),
-        share(counted(third_party), counted(web)),
-        share(counted(opened & (rows["protocol"] == UDP)), flows),
-        counted(inbound),
-        _distinct_peers(rows, group, groups, inbound),
-        share(counted(single & small), to_one),
-        total(group, (rows["packets_out"] + rows["packets_in"]) * ~transport, groups),
-        share(bytes_out, packets_out),
-    ]
-
-
-def _distinct_peers(
-    rows: Columns, group: NDArray[np.int64], groups: int, chosen: NDArray[np.bool_]
+def derive(
+    sums: NDArray[np.float64], distinct: NDArray[np.float64], countries: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
-    peer, _ = address_ids(rows["peer_hi"][chosen], rows["peer_lo"][chosen])
-    return distinct(group[chosen], peer, groups)
+    """Features, (n, features), of SUMS (n, sums), counts of KINDS (n, kinds) and country bits (n,).
+
+    Those of hours only are 0.
+    """
+    of = {name: sums[:, at] for at, name in enumerate(SUMS)}
+    counts = {name: distinct[:, at] for at, name in enumerate(KINDS)}
+    made = {
+        "flows_opened": of["flows"],
+        "packets": of["packets"],
+        "bytes_out": of["bytes_out"],
+        "bytes_in": of["bytes_in"],
+        "out_share": share(of["bytes_out"], of["bytes_out"] + of["bytes_in"]),
+        "failed_flows": of["failed"],
+        "failed_share": share(of["failed"], of["single"]),
+        "flows_per_server": share(of["single"], counts["servers"]),
+        "dns_queries": of["queries"],
+        "nxdomain_share": np.minimum(share(of["nxdomain"], of["queries"]), 1.0),
+        "unnamed_share": share(of["unnamed"], of["web"]),
+        "third_party_share": share(of["third_party"], of["web"]),
+        "udp_share": share(of["udp"], of["flows"]),
+        "inbound_flows": of["inbound"],
+        "inbound_failed": of["inbound_failed"],
+        "small_flow_share": share(of["small"], of["single"]),
+        "control_packets": of["control"],
+        "frame_bytes_out": share(of["bytes_out"], of["packets_out"]),
+        "reset_flows": of["refused"],
+        "unanswered_flows": of["failed"] - of["refused"],
+        "nxdomains": of["nxdomain"],
+        "unreachables": of["unreachable"],
+        "login_flows": of["login"],
+        "unnamed_bytes_out": of["unnamed_bytes_out"],
+        "new_servers": of["new_servers"],
+        "new_names": of["new_names"],
+        "name_length": share(of["name_chars"], of["names"]),
+        "name_entropy": share(of["name_bits"], of["names"]) / BITS_UNIT,
+        "countries": np.bitwise_count(countries).astype(np.float64),
+        "encrypted_dns_share": share(of["encrypted_dns"], of["flows"]),
+        "protocol_mix": _mix(of["tcp_packets"], of["udp_packets"], of["control"]),
+        **counts,
+    }
+    features = np.zeros((len(sums), len(FEATURES)))
+    for name, values in made.items():
+        features[:, FEATURE_AT[name]] = values
+    return features
+
+
+def _mix(*parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Entropy of the packets' protocols (TCP, UDP, all else), in bits."""
+    whole = np.sum(parts, axis=0)
+    entropy = np.zeros(len(whole))
+    for part in parts:
+        of_all = share(part, whole)
+        entropy -= of_all * np.log2(np.where(of_all > 0, of_all, 1.0))
+    return np.asarray(entropy)

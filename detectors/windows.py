@@ -15,7 +15,7 @@ class HostWindows:
     """Holds the rows of the minutes that are still open. Empty stretches cost nothing."""
 
     def __init__(self, max_open_rows: int, unit_ns: int = MINUTE_NS) -> None:
-        """Keep no more than `max_open_rows`, at up to 128 bytes each; what is more is shed and counted.
+        """Keep no more than `max_open_rows`, at up to 152 bytes each; what is more is shed and counted.
 
         unit_ns: what closes together, a minute or a multiple of it; what is longer waits compressed.
         """

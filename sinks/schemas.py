@@ -76,7 +76,7 @@ def _windows() -> dict[str, Any]:
     }
     return {
         "window_start": _TIME,
-        "window_seconds": {"const": 60},
+        "window_seconds": {"enum": [60, 3600]},
         "host": {"type": "string", "description": "internal address, or its pseudonym"},
         **features,
         "score": {

@@ -11,7 +11,7 @@ from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import Finding
 from detectors.findings_text import PATTERNS
 from detectors.parts import Parts, json_of, of_json
-from detectors.window_features import PHASES
+from detectors.window_features import HOUR_SECONDS, PHASES
 from sinks.metrics.definitions import RULES, VISIBILITY
 from wire.flows.one_way import TCP_SEEN, one_way_share, tcp_seen
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
@@ -92,8 +92,8 @@ class Tally:
         self._service_category[service[service >= 0]] = category[service >= 0]
 
     def add_windows(self, windows: NDArray[np.void]) -> None:
-        """Count WINDOWs by phase."""
-        _add(self._phase, windows["phase"])
+        """Count minute WINDOWs by phase; hours hold the same again."""
+        _add(self._phase, windows["phase"][windows["seconds"] != HOUR_SECONDS])
 
     def add_findings(self, findings: Sequence[Finding]) -> None:
         """Count findings by rule and by pattern."""

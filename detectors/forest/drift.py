@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.parts import Parts
-from detectors.window_features import FEATURE_NAMES
+from detectors.window_features import FEATURE_NAMES, MINUTE_FEATURES
 
 MODERATE, LARGE = 0.1, 0.25
 LEAST_WINDOWS = 1_000
@@ -73,7 +73,7 @@ class Drift:
             for counts in (self._usual, seen)
         )
         parts = np.where(used, (now - usual) * np.log(now / usual), 0.0).sum(axis=1)
-        return {name: round(float(part), 6) for name, part in zip(FEATURE_NAMES, parts, strict=True)}
+        return {name: round(float(part), 6) for name, part in zip(MINUTE_FEATURES, parts, strict=False)}
 
     def large(self, now_ns: int) -> dict[str, float]:
         """Once a day of event time: the features that have drifted far; empty between, and where none has."""

@@ -1,4 +1,4 @@
-"""Which features made a window strange: put each back to usual and see how far the score falls."""
+"""Which features made a window strange: put back to usual one after the other until it is not."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.forest.features import unscaled
+from detectors.forest.features import WIDTH, unscaled
 from detectors.forest.isolation import IsolationForest
 from detectors.window_features import FEATURE_NAMES
+
+#: Explained further than `top` only to take the alarm away, and no further than this.
+_MOST_TIMES_TOP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +26,57 @@ class Reason:
 
 
 def explain(
-    forest: IsolationForest, rows: NDArray[np.float64], top: int = 3
+    forest: IsolationForest,
+    rows: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    top: int = 3,
+    target: NDArray[np.float64] | None = None,
 ) -> list[tuple[Reason, ...]]:
-    """For each row of the matrix its `top` features whose return to the median lowers the score most.
+    """For each row of the matrix the features whose return to usual lowers the score most, greedily.
 
-    A feature whose return does not lower the score is left out, so a list may be shorter.
+    After the first is put back the next is chosen with it back, since features move together. `top`
+    features, or, with a target score for a row, as many as bring it below, at most twice `top`. A
+    feature whose return does not lower the score is left out, so a list may be shorter.
+
+    baseline: what is usual for each host, (n, features) on the forest's scale; the training's median
+    where NaN.
     """
-    if len(rows) == 0:
-        return []
-    usual = np.median(forest.training, axis=0)
-    width = rows.shape[1]
-    changed = np.repeat(rows, width, axis=0)
-    each = np.tile(np.arange(width), len(rows))
-    changed[np.arange(len(changed)), each] = usual[each]
-    parts = forest.score(rows)[:, None] - forest.score(changed).reshape(len(rows), width)
-    seen_units, usual_units = unscaled(rows), unscaled(usual[None, :])[0]
+    usual = usual_rows(forest, baseline)
     return [
-        tuple(
-            Reason(
-                FEATURE_NAMES[at],
-                round(float(seen_units[row, at]), 3),
-                round(float(usual_units[at]), 3),
-                round(float(parts[row, at]), 6),
-            )
-            for at in np.argsort(-parts[row], kind="stable")[:top]
-            if parts[row, at] > 0
-        )
-        for row in range(len(rows))
+        _explain_one(forest, row, usual[at], top, np.nan if target is None else float(target[at]))
+        for at, row in enumerate(rows)
     ]
+
+
+def usual_rows(forest: IsolationForest, baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is usual, as rows of the matrix: the baseline, and no deviation from it."""
+    median = np.median(forest.training[:, :WIDTH], axis=0)
+    usual = np.where(np.isfinite(baseline), baseline, median)
+    return np.concatenate([usual, np.zeros_like(usual)], axis=1)
+
+
+def _explain_one(
+    forest: IsolationForest, row: NDArray[np.float64], usual: NDArray[np.float64], top: int, target: float
+) -> tuple[Reason, ...]:
+    now = row.copy()
+    score = float(forest.score(now[None, :])[0])
+    chosen: list[Reason] = []
+    left = [at for at in range(WIDTH) if now[at] != usual[at] or now[at + WIDTH] != 0]
+    seen_units, usual_units = unscaled(row[None, :WIDTH])[0], unscaled(usual[None, :WIDTH])[0]
+    while left:
+        enough = len(chosen) >= top
+        if enough and (np.isnan(target) or score < target or len(chosen) >= _MOST_TIMES_TOP * top):
+            break
+        tried = np.repeat(now[None, :], len(left), axis=0)
+        for place, at in enumerate(left):
+            tried[place, at], tried[place, at + WIDTH] = usual[at], 0.0
+        scores = forest.score(tried)
+        best = int(np.argmin(scores))
+        part = score - float(scores[best])
+        if part <= 0:
+            break
+        at = left.pop(best)
+        now, score = tried[best], float(scores[best])
+        seen, before = round(float(seen_units[at]), 3), round(float(usual_units[at]), 3)
+        chosen.append(Reason(FEATURE_NAMES[at], seen, before, round(part, 6)))
+    return tuple(chosen)

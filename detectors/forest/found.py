@@ -71,7 +71,7 @@ class Found:
         return [(host, *span) for host, spans in self._of_host.items() for span in spans]
 
     def hold(self, windows: NDArray[np.void]) -> NDArray[np.bool_]:
-        """Which WINDOWs lie in a span of their host."""
+        """Which WINDOWs touch a span of their host."""
         spans = sorted(self.spans(), key=lambda span: span[1])
         if not spans:
             return np.zeros(len(windows), np.bool_)
@@ -80,8 +80,10 @@ class Found:
         host, _ = address_ids(
             np.concatenate([hi, windows["host_hi"]]), np.concatenate([lo, windows["host_lo"]])
         )
-        # Spans of a host do not overlap: only the last that began by the window's minute can hold it.
-        began = np.searchsorted(start, windows["window_start_ns"], side="right")
+        # Spans of a host do not overlap: only the last that began by the window's last minute can touch it.
+        minutes = np.maximum(windows["seconds"].astype(np.int64) // 60, 1)
+        last = windows["window_start_ns"] + (minutes - 1) * MINUTE_NS
+        began = np.searchsorted(start, last, side="right")
         width = len(spans) + 1
         order = np.argsort(host[: len(spans)], kind="stable")
         keys = host[order] * width + order + 1

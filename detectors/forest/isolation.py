@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.forest.features import WIDTH
+
 _BATCH_ROWS = 16_384
-#: A column counts as spread at least this wide: a tenth of a share, or 10% of a count.
-_LEAST_SCALE = 0.1
+#: A fit to more rows than this uses so many, evenly along their order; trees take 256 each.
+_MOST_TRAINING = 20_000
+#: A column counts as spread at least this wide: a tenth of a share, or 10% of a count; a spread of a
+#: baseline in the second half, which holds deviations.
+_LEAST_SCALE, _LEAST_DEVIATION = 0.1, 1.0
 #: Ten standard deviations outside the range close 63% of the way to 1.
 _OUTSIDE_UNIT = 10.0
 
@@ -31,17 +36,21 @@ class IsolationForest:
         """Fit to `training` (rows, features); needs two rows. Imports scikit-learn on first use."""
         from sklearn.ensemble import IsolationForest as SklearnForest
 
-        self.training = training[np.lexsort(training.T[::-1])]
+        training = training[np.lexsort(training.T[::-1])]
+        if len(training) > _MOST_TRAINING:
+            training = training[np.linspace(0, len(training) - 1, _MOST_TRAINING).round().astype(np.int64)]
+        self.training = training
         self.settings = settings
-        self._forest: Any = SklearnForest(
-            n_estimators=settings.trees,
-            max_samples=min(settings.max_samples, len(training)),
-            random_state=settings.seed,
-            n_jobs=1,
+        samples = min(settings.max_samples, len(training))
+        forest = SklearnForest(
+            n_estimators=settings.trees, max_samples=samples, random_state=settings.seed, n_jobs=1
         )
-        self._forest.fit(self.training)
+        forest.fit(self.training)
+        self._trees = [_Tree.of(each.tree_) for each in forest.estimators_]
+        self._depth_unit = len(self._trees) * float(_path_length(np.array([samples]))[0])
         self._least, self._most = self.training.min(axis=0), self.training.max(axis=0)
-        self._scale = np.maximum(self.training.std(axis=0), _LEAST_SCALE)
+        least = np.where(np.arange(self.training.shape[1]) < WIDTH, _LEAST_SCALE, _LEAST_DEVIATION)
+        self._scale = np.maximum(self.training.std(axis=0), least)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """A score per row, 0 to 1; higher is stranger. Rounded to 1e-6.
@@ -54,6 +63,36 @@ class IsolationForest:
         return np.asarray(np.round(np.concatenate(scores), 6) if scores else [], np.float64)
 
     def _score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        forest = -self._forest.score_samples(rows)
+        # As score_samples does, without what it costs to call it: 300 trees are asked every minute.
+        single = np.ascontiguousarray(rows, np.float32)
+        depth = np.zeros(len(rows))
+        for tree in self._trees:
+            depth += tree.depth[tree.tree.apply(single)]
+        forest = 2.0 ** (-depth / self._depth_unit)
         outside = np.maximum(np.maximum(rows - self._most, self._least - rows), 0.0) / self._scale
         return np.asarray(1.0 - (1.0 - forest) * np.exp(-outside.sum(axis=1) / _OUTSIDE_UNIT))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """A fitted tree of scikit-learn, and the path length that each leaf stands for."""
+
+    tree: Any
+    depth: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, tree: Any) -> _Tree:
+        edges = np.zeros(tree.node_count)
+        for node in range(tree.node_count):  # parents stand before their children
+            for child in (tree.children_left[node], tree.children_right[node]):
+                if child >= 0:
+                    edges[child] = edges[node] + 1.0
+        return cls(tree, edges + _path_length(tree.n_node_samples))
+
+
+def _path_length(samples: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean depth at which a search among so many ends (Liu et al. 2008, equation 1)."""
+    n = samples.astype(np.float64)
+    many = np.maximum(n, 3.0) - 1.0
+    length = 2.0 * (np.log(many) + np.euler_gamma) - 2.0 * many / np.maximum(n, 3.0)
+    return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, length))

@@ -11,20 +11,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.forest.calibration import Calibration
 from detectors.forest.drift import Drift
+from detectors.forest.episode_test import MinuteEvidence
 from detectors.forest.found import Found
-from detectors.forest.isolation import ForestSettings, IsolationForest
+from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
+from detectors.forest.model_file import arrays_of, from_arrays
 from detectors.forest.promotion import Verdict, compare
+from detectors.forest.scorers import score
 from detectors.forest.steady import steady
+from detectors.grouping import address_ids, distinct, total
 from detectors.parts import Parts, json_of, of_json, under, within
-from detectors.window_features import MINUTE_NS, WINDOW
+from detectors.window_features import FEATURE_AT, HOUR_SECONDS, MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
 _HOUR_NS = 3600 * _SECOND_NS
 #: So long after an attempt for which there was too little another one is made.
 _RETRY_NS = _HOUR_NS
+_LASTING_HOURS = 3
 _RECENT_NS = 72 * _HOUR_NS
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
@@ -35,7 +39,7 @@ class Schedule:
 
     `collect_seconds`: how long windows are collected before the first model; `retrain_seconds`: how
     old a model gets; `horizon_seconds`: how far back training reaches; `keep_windows`: a sample
-    this large is kept, 208 bytes each; `host_share`: the largest part of the training that may
+    this large is kept, 580 bytes each; `host_share`: the largest part of the training that may
     come from one host, so that a slow drift by one host moves nobody's threshold.
     """
 
@@ -74,6 +78,7 @@ class Learner:
     drift: Drift = field(default_factory=Drift)  # since the model in use was made
     _kept: list[NDArray[np.void]] = field(default_factory=list)
     _found: Found = field(default_factory=Found)
+    _evidence: MinuteEvidence = field(default_factory=MinuteEvidence)
     _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
     _first_ns: int | None = None
     _halvings: int = 0
@@ -83,8 +88,8 @@ class Learner:
         if len(windows) == 0:
             return windows
         if self.model is not None:
-            self.model.score(windows)
-        self.drift.take(windows)
+            score(self.model, windows, self._evidence)
+        self.drift.take(_minutes(windows))
         self._keep(windows)
         now_ns = int(windows["window_start_ns"].max()) + MINUTE_NS
         if self._first_ns is None:
@@ -133,9 +138,9 @@ class Learner:
             "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)]),
             **under("drift", self.drift.state()),
         }
+        parts |= under("evidence", self._evidence.state())
         if self.model is not None:
-            parts["training"] = self.model.forest.training
-            parts["calibration"] = self.model.calibration.scores
+            parts |= under("model", arrays_of(self.model))
             settings = self.model.forest.settings
             parts["forest"] = np.array([settings.trees, settings.max_samples, settings.seed], np.int64)
         return parts
@@ -148,13 +153,13 @@ class Learner:
         self.model_ns, self.refused = parts.get("standing", np.array([self.trained_ns, 0])).tolist()
         self._kept = [parts["sample"]]
         self.drift.restore(within("drift", parts))
-        if "training" in parts:
+        self._evidence.restore(within("evidence", parts))
+        if "forest" in parts:
             trees, max_samples, seed = parts["forest"].tolist()
-            forest = IsolationForest(parts["training"], ForestSettings(trees, max_samples, seed))
-            self.model = Model(forest, Calibration(parts["calibration"]))
+            self.model = from_arrays(within("model", parts), ForestSettings(trees, max_samples, seed))
 
     def _keep(self, windows: NDArray[np.void]) -> None:
-        """Keep a sample that is even over hosts and minutes, and the same in every run."""
+        """Keep a sample of whole host-hours that is even over both, and the same in every run."""
         self._kept.append(self._sample(windows))
         while sum(map(len, self._kept)) > self.schedule.keep_windows:
             self._halvings += 1
@@ -174,11 +179,14 @@ class Learner:
         windows = windows[windows["window_start_ns"] >= oldest_ns]
         self._kept = [windows]
         self._found.forget(oldest_ns)
-        clean = windows[~self._found.hold(windows)]
-        clean = _cap_hosts(clean[steady(clean)], self.schedule.host_share)
-        if len(clean) < self.schedule.least_windows:
+        clean = _of_steady_hosts(windows[~self._found.hold(windows) & ~_passive(windows)])
+        clean = _cap_hosts(clean, self.schedule.host_share)
+        if len(_minutes(clean)) < self.schedule.least_windows:
             return
-        calibrates = (clean["window_start_ns"] // _HOUR_NS) % 3 == 2
+        clean["group"] = _latest_groups(clean)
+        # Every other hour calibrates, the others the day after.
+        hour = clean["window_start_ns"] // _HOUR_NS
+        calibrates = (hour + hour // 24) % 2 == 1
         if calibrates.all() or not calibrates.any():
             return
         challenger = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
@@ -189,18 +197,52 @@ class Learner:
         self.trainings += 1
         if self.verdict.holds:
             self.model, self.model_ns = challenger, now_ns
-            self.drift.learn(clean)
+            self.drift.learn(_minutes(clean))
         else:
             self.refused += 1
 
 
 def _scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:
-    """A number per window that is spread evenly and depends on host and minute alone."""
-    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(MINUTE_NS) * _MIX[0]
+    """A number per window that is spread evenly and depends on host and hour alone."""
+    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(_HOUR_NS) * _MIX[0]
     mixed ^= windows["host_lo"] * _MIX[1] ^ windows["host_hi"] * _MIX[2]
     mixed ^= mixed >> np.uint64(33)
     mixed *= _MIX[2]
     return np.asarray(mixed ^ (mixed >> np.uint64(29)))
+
+
+def _minutes(windows: NDArray[np.void]) -> NDArray[np.void]:
+    """The WINDOWs of a minute."""
+    return np.asarray(windows[windows["seconds"] != HOUR_SECONDS])
+
+
+def _of_steady_hosts(windows: NDArray[np.void]) -> NDArray[np.void]:
+    """Without those, minutes and hours, of hosts whose minutes drift away from the others'."""
+    steadily = np.ones(len(windows), np.bool_)
+    minutes = np.flatnonzero(windows["seconds"] != HOUR_SECONDS)
+    steadily[minutes] = steady(windows[minutes])
+    host, _ = address_ids(windows["host_hi"], windows["host_lo"])
+    return np.asarray(windows[~np.isin(host, np.unique(host[~steadily]))])
+
+
+def _passive(windows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Windows of hosts that never opened a flow and were seen in fewer than three hours.
+
+    Such an address was woken by somebody else: a scan would teach that being scanned is usual.
+    """
+    host, first = address_ids(windows["host_hi"], windows["host_lo"])
+    opened = total(host, windows["features"][:, FEATURE_AT["flows_opened"]], len(first))
+    hours = distinct(host, windows["window_start_ns"] // _HOUR_NS, len(first))
+    return np.asarray(((opened == 0) & (hours < _LASTING_HOURS))[host])
+
+
+def _latest_groups(windows: NDArray[np.void]) -> NDArray[np.uint8]:
+    """The group that each window's host is in by now: at first every host is held for a client."""
+    host, first = address_ids(windows["host_hi"], windows["host_lo"])
+    latest = np.zeros(len(first), np.int64)
+    order = np.argsort(windows["window_start_ns"], kind="stable")
+    latest[host[order]] = order  # of equal places the last assignment stays
+    return np.asarray(windows["group"][latest[host]])
 
 
 def _cap_hosts(windows: NDArray[np.void], share: float) -> NDArray[np.void]:

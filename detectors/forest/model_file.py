@@ -6,20 +6,21 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.forest.calibration import Calibration
-from detectors.forest.features import FEATURE_SCHEMA
+from detectors.forest.features import FEATURE_SCHEMA, WIDTH
 from detectors.forest.isolation import ForestSettings, IsolationForest
-from detectors.forest.model import Model
-from detectors.window_features import FEATURE_NAMES
+from detectors.forest.model import PART_NAMES, POOLED, Model, Part
+from detectors.window_features import FEATURE_NAMES, MINUTE_SECONDS
 
-FILE_SCHEMA = 1
+FILE_SCHEMA = 2
 _MAX_FILE_BYTES = 1 << 30
+_MOST_ARRAYS = 1 + 3 * 2 * len(PART_NAMES)
 
 
 class ModelFileError(ValueError):
@@ -27,12 +28,12 @@ class ModelFileError(ValueError):
 
 
 def save(model: Model, path: Path) -> None:
-    """Write the sorted training matrix, the calibration scores and what is needed to refit.
+    """Write the sorted training matrices, the calibrations and what is needed to refit.
 
     The file appears whole or not at all.
     """
     settings = model.forest.settings
-    arrays = {"training": model.forest.training, "calibration": model.calibration.scores}
+    arrays = arrays_of(model)
     about: dict[str, Any] = {
         "schema": FILE_SCHEMA,
         "feature_schema": FEATURE_SCHEMA,
@@ -40,6 +41,8 @@ def save(model: Model, path: Path) -> None:
         "trees": settings.trees,
         "max_samples": settings.max_samples,
         "seed": settings.seed,
+        "training_rows": sum(len(part.forest.training) for part in model.parts.values()),
+        "calibration_rows": sum(len(part.calibration.scores) for part in model.parts.values()),
         "learned_from_ns": model.span_ns[0],
         "learned_until_ns": model.span_ns[1],
         "libraries": _libraries(),
@@ -68,28 +71,60 @@ def load(path: Path) -> Model:
             )
     if about.get("digest") != _digest(arrays):
         raise ModelFileError(f"{path}: its content does not match its digest")
-    training, scores = arrays["training"], arrays["calibration"]
-    whole = (
-        training.dtype == np.float64
-        and training.ndim == 2
-        and training.shape[1] == len(FEATURE_NAMES)
-        and len(training) >= 2
-        and scores.dtype == np.float64
-        and scores.ndim == 1
-        and bool(np.isfinite(training).all() and np.isfinite(scores).all())
-    )
-    if not whole:
-        raise ModelFileError(f"{path}: its arrays are not those of a model")
     settings = _settings(path, about)
     span_ns = tuple(int(about.get(key) or 0) for key in ("learned_from_ns", "learned_until_ns"))
-    return Model(IsolationForest(training, settings), Calibration(scores), (span_ns[0], span_ns[1]))
+    try:
+        return from_arrays(arrays, settings, (span_ns[0], span_ns[1]))
+    except (ValueError, KeyError) as error:
+        raise ModelFileError(f"{path}: its arrays are not those of a model ({error})") from error
+
+
+def arrays_of(model: Model) -> dict[str, NDArray[np.float64]]:
+    """What the model is made from, by `SECONDS.GROUP.training`, `.calibration` and `.statistics`."""
+    arrays = {}
+    for (seconds, group), part in model.parts.items():
+        for name, array in (
+            ("training", part.forest.training),
+            ("calibration", part.calibration.scores),
+            ("statistics", part.tail.statistics),
+        ):
+            arrays[f"{seconds}.{PART_NAMES[group]}.{name}"] = array
+    return arrays
+
+
+def from_arrays(
+    arrays: Mapping[str, NDArray[np.float64]], settings: ForestSettings, span_ns: tuple[int, int] = (0, 0)
+) -> Model:
+    """The model that gave these arrays, its forests fitted anew. Raises ValueError, KeyError."""
+    parts = {}
+    for name in sorted(name for name in arrays if name.endswith(".training")):
+        seconds, group, _ = name.split(".")
+        training, scores, statistics = (
+            arrays[f"{seconds}.{group}.{kind}"] for kind in ("training", "calibration", "statistics")
+        )
+        whole = (
+            training.ndim == 2
+            and training.shape[1] == 2 * WIDTH
+            and len(training) >= 2
+            and all(each.ndim == 1 and len(each) > 0 for each in (scores, statistics))
+            and all(
+                each.dtype == np.float64 and bool(np.isfinite(each).all())
+                for each in (training, scores, statistics)
+            )
+        )
+        if not whole:
+            raise ValueError(f"{seconds}.{group}")
+        forest = IsolationForest(training, settings)
+        parts[int(seconds), PART_NAMES.index(group)] = Part.of(forest, scores, statistics)
+    if (MINUTE_SECONDS, POOLED) not in parts:
+        raise ValueError("no pooled part")
+    return Model(parts, span_ns)
 
 
 def describe(path: Path) -> dict[str, Any]:
     """What a model file says of itself, with the sizes of its arrays. Raises as `load` does."""
     about, arrays = _read(path)
-    sizes = {f"{name}_rows": len(array) for name, array in arrays.items()}
-    return {**about, **sizes, "intact": about.get("digest") == _digest(arrays)}
+    return {**about, "intact": about.get("digest") == _digest(arrays)}
 
 
 def _settings(path: Path, about: dict[str, Any]) -> ForestSettings:
@@ -106,7 +141,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
         if path.stat().st_size > _MAX_FILE_BYTES or _unpacked_bytes(path) > _MAX_FILE_BYTES:
             raise ModelFileError(f"{path}: too large for a model")
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: np.asarray(file[key]) for key in ("about", "training", "calibration")}
+            if len(file.files) > _MOST_ARRAYS:
+                raise ValueError("too many arrays")
+            arrays = {key: np.asarray(file[key]) for key in file.files}
             about = json.loads(arrays.pop("about").tobytes())
     except ModelFileError:
         raise

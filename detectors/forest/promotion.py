@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.forest.canaries import CANARIES, plant
 from detectors.forest.model import Model
+from detectors.window_features import HOUR_SECONDS
 
 #: Windows at or below this p-value are compared; calibrated models put this share of usual ones there.
 LEVEL = 0.01
@@ -43,7 +44,7 @@ def compare(challenger: Model, champion: Model | None, recent: NDArray[np.void])
 
 
 def _rate(model: Model, windows: NDArray[np.void]) -> float:
-    scored = windows.copy()
+    scored = windows[windows["seconds"] != HOUR_SECONDS]
     model.score(scored)
     return float(np.mean(scored["p_value"] <= LEVEL)) if len(scored) else 0.0
 

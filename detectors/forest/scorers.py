@@ -7,17 +7,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.forest.episode_test import HOUR_NS, MinuteEvidence, strangeness
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.parts import Parts
-from detectors.window_features import CALIBRATE, COLD, TRAIN, WINDOW
+from detectors.window_features import CALIBRATE, COLD, HOUR_SECONDS, SCORE, TRAIN, WINDOW
 
 #: Fewer training windows than this give no score (CONTRACTS: Windows and scores).
 LEAST_TRAINING_WINDOWS = 200
 
 
 class Scorer(Protocol):
-    """Takes closed windows in the order of time and gives them back scored."""
+    """Takes closed windows and gives them back scored.
+
+    Each call brings minutes of one hour, or that hour's windows after all its minutes.
+    """
 
     model: Model | None
     shed: int
@@ -52,11 +56,12 @@ class ModelScorer:
         self.model: Model | None = model
         self.shed = 0
         self.holds = False
+        self._evidence = MinuteEvidence()
 
     def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """All of them, scored."""
         if self.model is not None:
-            self.model.score(windows)
+            score(self.model, windows, self._evidence)
         return windows
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
@@ -74,18 +79,20 @@ class ModelScorer:
         return np.zeros(0, WINDOW)
 
     def state(self) -> Parts:
-        """Nothing: the model lies in its file."""
-        return {}
+        """The open hour's evidence; the model lies in its file."""
+        return self._evidence.state()
 
     def restore(self, parts: Parts) -> None:
-        """Nothing to take back."""
+        """Take that back."""
+        if parts:
+            self._evidence.restore(parts)
 
 
 class ReplayScorer:
     """The first half of the windows trains, the next quarter calibrates, the rest is scored."""
 
     def __init__(self, settings: ForestSettings, max_windows: int) -> None:
-        """Hold no more than `max_windows` (208 bytes each); what is more is shed and counted."""
+        """Hold no more than `max_windows` (580 bytes each); what is more is shed and counted."""
         self.model: Model | None = None
         self.shed = 0
         self.holds = True
@@ -122,14 +129,44 @@ class ReplayScorer:
     def finish(self) -> NDArray[np.void]:
         """All windows by minute, then host; score and p-value are NaN unless the phase is SCORE."""
         windows = np.concatenate(self._held) if self._held else np.zeros(0, WINDOW)
-        order = (windows["host_lo"], windows["host_hi"], windows["window_start_ns"])
+        order = (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
         windows = windows[np.lexsort(order)]
-        half, quarter = len(windows) // 2, len(windows) // 4
-        if half < LEAST_TRAINING_WINDOWS:
-            windows["phase"] = COLD
+        of_hours = windows["seconds"] == HOUR_SECONDS
+        for own in (~of_hours, of_hours):
+            _set_phases(windows, np.flatnonzero(own))
+        training, calibration = (windows[windows["phase"] == phase] for phase in (TRAIN, CALIBRATE))
+        if len(training) == 0:
             return windows
-        training, calibration = windows[:half], windows[half : half + quarter]
-        training["phase"], calibration["phase"] = TRAIN, CALIBRATE
         self.model = Model.learn(training, calibration, self._settings)
-        self.model.score(windows[half + quarter :])
+        scored, evidence = windows["phase"] == SCORE, MinuteEvidence()
+        hour = windows["window_start_ns"] // HOUR_NS
+        for each in np.unique(hour[scored]).tolist():
+            for own in (~of_hours, of_hours):
+                at = np.flatnonzero(scored & own & (hour == each))
+                some = windows[at]
+                score(self.model, some, evidence)
+                windows[at] = some
         return windows
+
+
+def score(model: Model, windows: NDArray[np.void], evidence: MinuteEvidence) -> None:
+    """Score WINDOWs in place: minutes of one hour, with their test, or an hour with its minutes' peaks."""
+    if len(windows) == 0:
+        return
+    if windows["seconds"][0] == HOUR_SECONDS:
+        windows["peak"] = evidence.peaks(windows)
+        model.score(windows)
+    else:
+        model.score(windows)
+        model.test_minutes(windows, evidence.take(windows, strangeness(windows["score"])))
+
+
+def _set_phases(windows: NDArray[np.void], own: NDArray[np.int64]) -> None:
+    """The first half trains, the next quarter calibrates, the rest is to be scored; too few are cold."""
+    half, quarter = len(own) // 2, len(own) // 4
+    if half < LEAST_TRAINING_WINDOWS:
+        windows["phase"][own] = COLD
+        return
+    windows["phase"][own[:half]] = TRAIN
+    windows["phase"][own[half : half + quarter]] = CALIBRATE
+    windows["phase"][own[half + quarter :]] = SCORE

@@ -1,13 +1,11 @@
 """Article 7: providers and schools withstand attacks. Hosts that behave as no usual host does.
 
-Measured: the conformal p-value of each host-minute, and the loud patterns.
-A host is found when two of three minutes lie below the threshold that the accepted false alerts
-allow, or when a loud pattern shows. Not seen: intent; what an encrypted flow carries.
+Measured: the p-value of each host-hour's tests (forest/episode_test.py), and the loud patterns.
+A host is found when two of three minutes, or an hour, are rarer than the accepted false alerts allow,
+or when a pattern shows. Not seen: intent; what an encrypted flow carries.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,84 +16,88 @@ from detectors.forest.explanation import Reason
 from detectors.forest.model import Model
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
-from detectors.rules.signal import (
-    Address,
-    Signal,
-    confidence,
-    host_text,
-    signal_from,
-    signal_object,
-)
-from detectors.window_features import MINUTE_NS, SCORE
+from detectors.rules.signal import Signal, confidence, host_text
+from detectors.window_features import HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
 
 RULE = "anomalous-host"
 ARTICLE = ("7",)
-_MINUTES_A_DAY = 1440
-_LARGEST_THRESHOLD = 0.01
+_HOURS_A_DAY = 24.0
+#: Minutes and hours are two tests of every host-hour.
+_TESTS = 2.0
+_LARGEST_LEVEL = 0.01
 _MAX_PEERS = 5
 
 
 class ForestSigns:
-    """Turns p-values into signs: below the threshold in two minutes of three."""
+    """Turns the p-values of the two tests into signs, at the level that the accepted false alerts allow."""
 
     def __init__(self, accepted_false_alerts_per_day: float) -> None:
         self._accepted = accepted_false_alerts_per_day
-        self._windows = 0
-        self._minutes = 0
-        self._last: dict[Address, tuple[Signal, bool]] = {}  # the sign, and whether it was told
+        self._host_hours = self._hours = 0
+        self._hosts_now = 0
+        self._expected = 0.0
 
-    def threshold(self) -> float:
-        """The p-value below which a window counts.
+    @property
+    def level(self) -> float:
+        """The p-value at or below which a test finds.
 
-        With W windows a day, two independent windows of three fall below a by chance about
-        2 W a**2 times a day; that is set equal to the accepted number.
+        With N host-hours a day and two tests of each, 2 N times the level are found by chance a day:
+        that is set equal to the accepted number. Those of one episode count once, so it is no more.
         """
-        a_day = self._windows / max(self._minutes, 1) * _MINUTES_A_DAY
-        return min(math.sqrt(self._accepted / max(2.0 * a_day, 1.0)), _LARGEST_THRESHOLD)
+        per_hour = self._host_hours / self._hours if self._hours else max(self._hosts_now, 1)
+        return min(self._accepted / (_TESTS * per_hour * _HOURS_A_DAY), _LARGEST_LEVEL)
+
+    @property
+    def expected(self) -> float:
+        """Host-hours found by chance so far, at most, if the calibration holds."""
+        return self._expected
 
     def take(self, windows: NDArray[np.void]) -> list[Signal]:
-        """The signs in windows ordered by minute. Windows without a score give none."""
-        scored = windows[windows["phase"] == SCORE]
-        self._windows += len(scored)
-        self._minutes += len(np.unique(scored["window_start_ns"]))
-        threshold = self.threshold()
+        """The signs in WINDOWs. Windows without a test give none."""
+        of_hours = windows["seconds"] == HOUR_SECONDS
+        self._count(windows, of_hours)
+        level = self.level
+        judged = of_hours & (windows["phase"] == SCORE)
+        self._expected += level * _TESTS * int(np.count_nonzero(judged))
         signals = []
-        for window in scored[scored["p_value"] <= threshold]:
-            host, minute = (int(window["host_hi"]), int(window["host_lo"])), int(window["window_start_ns"])
-            p_value = float(window["p_value"])
-            strength = confidence(threshold, p_value)
-            now = Signal(host, minute, minute, strength, p_value=p_value, window=window.copy())
-            before, told = self._last.get(host, (None, False))
-            persists = before is not None and minute - before.minute_ns <= 2 * MINUTE_NS
-            if before is not None and persists:
-                signals.extend([now] if told else [before, now])
-            self._last[host] = (now, persists)
-        self._forget(windows)
+        found = (windows["phase"] == SCORE) & (windows["alarm_p"] <= level)
+        for window in windows[found]:
+            host, start_ns = (int(window["host_hi"]), int(window["host_lo"])), int(window["window_start_ns"])
+            alarm_p = float(window["alarm_p"])
+            last_ns = start_ns + (int(window["seconds"]) // 60 - 1) * MINUTE_NS
+            # A minute is found with the one before it, or the one before that.
+            first_ns = start_ns if window["seconds"] == HOUR_SECONDS else start_ns - MINUTE_NS
+            strength = confidence(level, alarm_p)
+            p_value = round(min(_TESTS * alarm_p, 1.0), 9)
+            signals.append(
+                Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy())
+            )
         return signals
 
     def state(self) -> Parts:
-        """The last sign of each host, and how many windows a day there are."""
-        last = [[signal_object(signal), told] for signal, told in self._last.values()]
-        return {"signs": of_json([self._windows, self._minutes, last])}
+        """How many host-hours a day there are, and how many were found by chance."""
+        return {"signs": of_json([self._host_hours, self._hours, self._hosts_now, self._expected])}
 
     def restore(self, parts: Parts) -> None:
         """Take a state back."""
-        self._windows, self._minutes, last = json_of(parts["signs"])
-        signals = [(signal_from(each), bool(told)) for each, told in last]
-        self._last = {signal.host: (signal, told) for signal, told in signals}
+        self._host_hours, self._hours, self._hosts_now, self._expected = json_of(parts["signs"])
 
-    def _forget(self, windows: NDArray[np.void]) -> None:
-        if len(windows):
-            edge = int(windows["window_start_ns"].max()) - 2 * MINUTE_NS
-            self._last = {host: each for host, each in self._last.items() if each[0].minute_ns >= edge}
+    def _count(self, windows: NDArray[np.void], of_hours: NDArray[np.bool_]) -> None:
+        self._host_hours += int(np.count_nonzero(of_hours))
+        self._hours += len(np.unique(windows["window_start_ns"][of_hours]))
+        minutes = windows["window_start_ns"][~of_hours]
+        if len(minutes) and not self._hours:
+            self._hosts_now = max(self._hosts_now, int(np.unique(minutes, return_counts=True)[1].max()))
 
 
-def findings(episodes: list[Episode], origin: Origin, model: Model | None) -> list[Finding]:
-    """A finding per episode; the forest's peaks are explained in one batch."""
+def findings(
+    episodes: list[Episode], origin: Origin, model: Model | None, level: float | None = None
+) -> list[Finding]:
+    """A finding per episode; the forest's peaks are explained in one batch, down to the level that finds."""
     peaks = [each.strongest[None].window for each in episodes if None in each.strongest]
     reasons: list[tuple[Reason, ...]] = []
     if peaks and model is not None:
-        reasons = model.explain(np.array(peaks, dtype=peaks[0].dtype))  # type: ignore[union-attr]
+        reasons = model.explain(np.array(peaks, dtype=WINDOW), level=level)
     explained = iter(reasons)
     return [
         _finding(each, origin, next(explained, ()) if None in each.strongest else ())
@@ -111,16 +113,19 @@ def _finding(episode: Episode, origin: Origin, reasons: tuple[Reason, ...]) -> F
     evidence: dict[str, object] = {"minutes": int(minutes)}
     if peak is not None and peak.window is not None:
         evidence["forest"] = {
-            "minutes": episode.minutes[None],
+            "windows": episode.minutes[None],
+            "peak_seconds": int(peak.window["seconds"]),
             "peak_score": float(peak.window["score"]),
             "reasons": [
                 {"feature": r.feature, "seen": r.seen, "usual": r.usual, "part": r.part}
                 for r in reasons
             ],
+            "flows": [dict(each) for each in peak.flows],
         }
     for pattern in patterns:
         evidence[pattern] = dict(episode.strongest[pattern].figures)
     peers = [peer for pattern in patterns for peer in episode.strongest[pattern].peers]
+    peers += peak.peers if peak is not None else ()
     evidence["peers"] = list(dict.fromkeys(peers))[:_MAX_PEERS]
     return Finding(
         id=origin.finding_id(RULE, subject, episode.start_ns),

@@ -14,7 +14,7 @@ from detectors.window_features import WINDOW
 Address = tuple[int, int]  # the two halves of an address
 
 
-_PLAIN = ("host", "start_ns", "minute_ns", "confidence", "pattern", "peers", "p_value")
+_PLAIN = ("host", "start_ns", "minute_ns", "confidence", "pattern", "peers", "p_value", "flows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Signal:
     figures: Mapping[str, float] = field(default_factory=dict)
     peers: tuple[str, ...] = ()
     p_value: float | None = None
+    flows: tuple[Mapping[str, Any], ...] = ()  # what carried it, without addresses
     window: np.void | None = None
 
 
@@ -47,8 +48,8 @@ def signal_from(told: Mapping[str, Any]) -> Signal:
     raw = told["window"]
     window = None if raw is None else np.frombuffer(bytes.fromhex(raw), WINDOW)[0]
     plain = {name: told[name] for name in _PLAIN}
-    plain |= {"host": tuple(told["host"]), "peers": tuple(told["peers"]), "figures": told["figures"]}
-    return Signal(**plain, window=window)
+    plain |= {name: tuple(told[name]) for name in ("flows", "host", "peers")}
+    return Signal(**plain, figures=told["figures"], window=window)
 
 
 def confidence(value: float, threshold: float) -> float:

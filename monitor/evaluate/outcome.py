@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -32,7 +33,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Host-minutes as columns, each (n,): start, host, score and p-value (NaN without), scored or not."""
+    """Host-hours where some were scored, else host-minutes, as columns, each (n,).
+
+    Start, host, score and p-value (NaN without), scored or not.
+    """
 
     start_ns: NDArray[np.int64]
     host: NDArray[np.object_]
@@ -43,7 +47,11 @@ class Windows:
 
 def read_windows(folder: Path) -> Windows:
     """The windows of a results folder."""
-    table = pq.read_table(folder / WINDOWS, columns=["window_start", "host", "score", "p_value", "phase"])
+    names = ["window_start", "window_seconds", "host", "score", "p_value", "phase"]
+    table = pq.read_table(folder / WINDOWS, columns=names)
+    hours = pc.equal(table["window_seconds"], 3_600)
+    scored = pc.any(pc.and_(hours, pc.equal(table["phase"], _SCORED))).as_py()
+    table = table.filter(hours if scored else pc.invert(hours))
     phase = np.asarray(table["phase"].to_pylist(), np.object_)
     return Windows(
         table["window_start"].cast("int64").to_numpy(),

@@ -17,6 +17,7 @@ from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
 from detectors.forest.model_file import ModelFileError, describe, load, save
 from detectors.forest.promotion import compare as verdict_on
+from detectors.host_context import ContextSettings, refill
 from detectors.window_features import FEATURE_NAMES, WINDOW
 from monitor.config import config_file
 from monitor.config.config import Config
@@ -122,18 +123,24 @@ def rollback(why: str, config_path: Path | None) -> int:
 
 
 def read_windows(path: Path) -> NDArray[np.void]:
-    """WINDOWs of a windows.parquet, without scores. Raises OSError, CommandEnd."""
+    """WINDOWs of a windows.parquet, without scores, compared anew with what was usual by then.
+
+    Raises OSError, CommandEnd.
+    """
     try:
         table = pq.read_table(path)
         windows = np.zeros(len(table), WINDOW)
         windows["window_start_ns"] = table["window_start"].cast("int64").to_numpy()
+        windows["seconds"] = table["window_seconds"].to_numpy()
         for at, name in enumerate(FEATURE_NAMES):
             windows["features"][:, at] = table[name].to_numpy()
     except (ValueError, KeyError) as error:
         raise CommandEnd(USAGE, f"{path}: not a windows.parquet of this version: {error}") from None
     hosts, host = np.unique(np.asarray(table["host"].to_pylist(), object).astype(str), return_inverse=True)
     windows["host_lo"] = host.reshape(-1) if len(hosts) else 0
-    windows["score"] = windows["p_value"] = np.nan
+    for name in ("score", "p_value", "alarm_p", "peak", "usual"):
+        windows[name] = np.nan
+    refill(windows, ContextSettings())
     return windows
 
 

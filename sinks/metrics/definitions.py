@@ -9,7 +9,7 @@ from detectors.feedback import SIGNS
 from detectors.findings_text import PATTERNS
 from detectors.rules.book import RULE_NAMES
 from detectors.rules.sensor_degraded import GAP_REASONS
-from detectors.window_features import FEATURE_NAMES, PHASES
+from detectors.window_features import MINUTE_FEATURES, PHASES
 from sinks.metrics.overload_steps import OVERLOAD_STEPS
 from wire.capture.pcapng_blocks import SKIPPED
 from wire.flows.one_way import TCP_SEEN
@@ -196,7 +196,7 @@ METRICS: tuple[Metric, ...] = (
         GAUGE,
         "feature_drift",
         "Population stability index between the model's training and the last 24 h: 0.1 some, 0.25 large.",
-        ("feature", FEATURE_NAMES),
+        ("feature", MINUTE_FEATURES),
     ),
     _metric(
         COUNTER,

@@ -1,4 +1,4 @@
-"""windows.parquet: a row per host and minute, with its features and its score."""
+"""windows.parquet: a row per host and minute, and per host and hour, with its features and its score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.window_features import FEATURE_NAMES, MINUTE_NS, PHASES, WINDOW
+from detectors.window_features import FEATURE_NAMES, PHASES, WINDOW
 from sinks.records import columns
 from sinks.records.addresses import address_column
 from sinks.records.parquet import open_parquet
@@ -26,7 +26,7 @@ def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> p
     return pa.table(
         {
             "window_start": columns.times(windows["window_start_ns"]),
-            "window_seconds": pa.array(np.full(len(windows), MINUTE_NS // 10**9, np.int32)),
+            "window_seconds": pa.array(windows["seconds"]),
             "host": address_column(windows["host_hi"], windows["host_lo"], pseudonyms),
             **{name: columns.numbers(features[:, i]) for i, name in enumerate(FEATURE_NAMES)},
             "score": columns.figures(windows["score"].round(_SCORE_DECIMALS)),
@@ -37,9 +37,10 @@ def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> p
 
 
 def write_windows(path: Path, parts: Sequence[NDArray[np.void]], pseudonyms: Pseudonyms | None) -> int:
-    """Write WINDOWs in the order of (window_start, host); the number of rows. Raises OSError."""
+    """Write WINDOWs by (window_start, window_seconds, host); the number of rows. Raises OSError."""
     windows = np.concatenate(parts) if len(parts) else np.zeros(0, WINDOW)
-    windows = windows[np.lexsort((windows["host_lo"], windows["host_hi"], windows["window_start_ns"]))]
+    order = (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
+    windows = windows[np.lexsort(order)]
     with open_parquet(path, windows_table(windows[:0], pseudonyms).schema) as writer:
         for start in range(0, len(windows), _BATCH_ROWS):
             writer.write_table(windows_table(windows[start : start + _BATCH_ROWS], pseudonyms))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ Method = Callable[[Floats, Floats, NDArray[np.int64]], Floats]
 def rivals(results: Path, truth: Path, budget_a_day: float) -> dict[str, dict[str, Any]]:
     """Ranking, incidents found and false alerts of each method that can be imported."""
     table = pq.read_table(results / WINDOWS)
+    table = table.filter(pc.equal(table["window_seconds"], 60))
     start = table["window_start"].cast("int64").to_numpy()
     order = np.argsort(start, kind="stable")
     names = [name for name in table.column_names if name not in _KEPT_APART]

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.forest.calibration import Calibration
-from detectors.forest.features import matrix, unscaled
+from detectors.forest.features import matrix, scaled, unscaled
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, load, save
@@ -40,7 +40,7 @@ def usual_windows(n: int, seed: int) -> NDArray[np.void]:
     for at, (_, unit, _) in enumerate(FEATURES):
         shares = random.beta(2, 8, n)
         windows["features"][:, at] = shares if unit == "ratio" else random.lognormal(3, 0.7, n).round()
-    windows["score"] = windows["p_value"] = np.nan
+    windows["score"] = windows["p_value"] = windows["usual"] = np.nan
     return windows
 
 
@@ -120,7 +120,7 @@ def test_odd_values_are_taken(model: Model) -> None:
 
 def test_scaling_goes_back() -> None:
     windows = usual_windows(20, 10)
-    np.testing.assert_allclose(unscaled(matrix(windows)), windows["features"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(unscaled(scaled(windows)), windows["features"], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def rewritten(path: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"schema": 2}, "another schema"),
+        ({"schema": 1}, "another schema"),
         ({"feature_schema": 0}, "another feature schema"),
         ({"features": ["flows_opened"]}, "another features"),
         ({"digest": "0" * 64}, "digest"),

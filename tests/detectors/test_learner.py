@@ -101,11 +101,14 @@ def test_one_host_is_capped() -> None:
 
 
 def test_memory_is_bounded_and_the_sample_even() -> None:
-    learner = Learner(FOREST, Schedule(keep_windows=3_000, collect_seconds=86_400 * 365))
+    learner = Learner(FOREST, Schedule(keep_windows=20_000, collect_seconds=86_400 * 365))
     for at in range(40):
-        learner.take(hour(at))
+        learner.take(hour(at, hosts=60))
     kept = np.concatenate(learner._kept)
-    assert 1_000 < len(kept) <= 3_000
+    assert 8_000 < len(kept) <= 20_000
+    whole = np.unique(kept[["host_lo", "window_start_ns"]]["window_start_ns"] // HOUR_NS * 64
+                      + kept["host_lo"].astype(np.int64) % 64, return_counts=True)[1]
+    assert (whole == 60).all()  # minutes of a host-hour stay together
     by_hour = np.bincount(kept["window_start_ns"] // HOUR_NS, minlength=40)
     assert by_hour.min() > 0
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.host_rows import Ends, rows_of_hosts
+from detectors.minutes import summarise
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.rules.patterns.beacon import BEACON
 from detectors.rules.patterns.pattern import Watch
 from detectors.rules.patterns.watches import OF_HOST_ROWS, PATTERN_NAMES
-from detectors.window_features import summarise
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ARP, ICMP, TCP, UDP
 from wire.names.events import EVENT

@@ -32,7 +32,9 @@ def usual(count: int, seed: int) -> NDArray[np.void]:
 def poisoned(seed: int) -> NDArray[np.void]:
     """Ordinary minutes among which scans are common."""
     windows = usual(3_000, seed)
-    windows["features"][::3] = plant(windows)["features"][0]
+    scan = plant(windows)[0]
+    for field in ("features", "deviation"):
+        windows[field][::3] = scan[field]
     return windows
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.host_rows import AS_CLIENT, Ends, rows_of_clients, rows_of_hosts
+from detectors.minutes import DNS_PORTS, SMALL_FLOW_PACKETS, summarise
 from detectors.networks import Networks, is_group
-from detectors.window_features import DNS_PORTS, FEATURE_NAMES, SMALL_FLOW_PACKETS, summarise
+from detectors.window_features import FEATURE_NAMES
 from detectors.windows import HostWindows
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ARP, ICMP, TCP, UDP
@@ -42,7 +43,7 @@ def test_a_host_counted_by_hand() -> None:
         queries=[0, 0, 0, 2, 0],
         nxdomain=[0, 0, 0, 1, 0],
     )
-    windows = summarise(rows_of_hosts(made, known, Ends.of(made, CAMPUS)))
+    windows = summarise(rows_of_hosts(made, known, Ends.of(made, CAMPUS))).windows
     assert len(windows) == 1
     assert (windows["host_hi"][0], windows["host_lo"][0]) == pair("10.0.0.1")
     assert windows["window_start_ns"][0] == START
@@ -70,6 +71,12 @@ def test_a_host_counted_by_hand() -> None:
             "small_flow_share": 3 / 4,
             "control_packets": 0,
             "frame_bytes_out": bytes_out / (5 + 2 + 1 + 1 + 5),
+            **dict.fromkeys(FEATURE_NAMES[20:], 0),
+            "failed_servers": 1,
+            "unanswered_flows": 1,
+            "nxdomains": 1,
+            "unnamed_bytes_out": 200 + 60,
+            "protocol_mix": -(25 / 27 * np.log2(25 / 27) + 2 / 27 * np.log2(2 / 27)),
         }
     )
 
@@ -149,25 +156,39 @@ def plain_windows(rows: NDArray[np.void]) -> dict[tuple[int, int, int], dict[str
         n["packets"] += packets
         n["bytes_out"] += int(row["bytes_out"])
         n["bytes_in"] += int(row["bytes_in"])
-        n["queries"] += int(row["dns_queries"])
-        n["nxdomain"] += int(row["dns_nxdomain"])
+        n[f"packets {protocol if protocol in (TCP, UDP) else 0}"] += packets
         if protocol not in (TCP, UDP):
             n["control"] += packets
         if not client:
             if opened:
                 n["inbound"] += 1
+                n["inbound_failed"] += int(row["failed"])
                 seen["inbound"].add(peer)
             continue
+        n["queries"] += int(row["dns_queries"])
+        n["nxdomain"] += int(row["dns_nxdomain"])
         if protocol in (TCP, UDP):
             seen["ports"].add(int(row["server_port"]))
+            if not row["group"] and row["server_port"] == 22:  # the one port of FLOW that is uncommon
+                seen["odd"].add(peer)
         if not row["group"]:
             seen["servers"].add(peer)
+            if row["failed"]:
+                seen["failed"].add(peer)
+            if row["peer_internal"]:
+                seen["internal"].add(peer)
+            elif protocol in (TCP, UDP) and row["server_port"] not in DNS_PORTS and not row["named"]:
+                n["unnamed_bytes"] += int(row["bytes_out"])
         n["failed"] += int(row["failed"])
+        n["refused"] += row["failed"] and protocol == TCP and bool(row["flags_server"] & 4) and not row[
+            "established"
+        ]
         if opened:
             n["flows"] += 1
             n["udp"] += protocol == UDP
             if not row["group"]:
                 n["single"] += 1
+                n["login"] += protocol == TCP and row["server_port"] == 22
                 n["small"] += packets <= SMALL_FLOW_PACKETS
                 if protocol in (TCP, UDP) and row["server_port"] not in DNS_PORTS:
                     n["web"] += 1
@@ -201,6 +222,19 @@ def _plain_features(n: dict[str, Any], seen: dict[str, set[Any]]) -> dict[str, f
         "small_flow_share": part(n["small"], n["single"]),
         "control_packets": n["control"],
         "frame_bytes_out": part(n["bytes_out"], n["out"]),
+        **dict.fromkeys(FEATURE_NAMES[20:], 0),
+        "failed_servers": len(seen["failed"]),
+        "reset_flows": n["refused"],
+        "unanswered_flows": n["failed"] - n["refused"],
+        "nxdomains": n["nxdomain"],
+        "internal_servers": len(seen["internal"]),
+        "odd_port_servers": len(seen["odd"]),
+        "login_flows": n["login"],
+        "unnamed_bytes_out": n["unnamed_bytes"],
+        "protocol_mix": sum(
+            -share * np.log2(share) for p in (TCP, UDP, 0) if (share := part(n[f"packets {p}"], n["packets"]))
+        ),
+        "inbound_failed": n["inbound_failed"],
     }
 
 
@@ -212,16 +246,16 @@ def test_summarise_agrees_with_its_plain_twin(flows: list[Any], shuffle: Any) ->
     known = verdicts(made, category=category, named=named, queries=queries, nxdomain=nxdomain)
     ends = Ends.of(made, CAMPUS)
     for rows in (rows_of_hosts(made, known, ends), rows_of_clients(made, known, ends)):
-        windows = summarise(rows.copy()) if len(rows) else []
+        windows = summarise(rows.copy()).windows if len(rows) else []
         plain = plain_windows(rows)
         keys = [(int(w["window_start_ns"]), int(w["host_hi"]), int(w["host_lo"])) for w in windows]
         assert keys == sorted(plain)
         for key, window in zip(keys, windows, strict=True):
-            assert features(window) == pytest.approx(plain[key], rel=1e-12)
+            assert features(window) == pytest.approx(plain[key], rel=1e-12, abs=1e-12)
         order = list(range(len(rows)))
         shuffle.shuffle(order)
         if len(rows):
-            assert summarise(rows[order].copy()).tobytes() == windows.tobytes()
+            assert summarise(rows[order].copy()).windows.tobytes() == windows.tobytes()
 
 
 def rows(*minutes: int) -> NDArray[np.void]:

@@ -114,7 +114,9 @@ def test_what_the_day_shows_agrees_across_outputs(day: Path) -> None:
         assert count == sum(row["category"] == category and not row["checkpoint"] for row in flows)
         assert values["campuswatch_category_flows_total", category] == count
     assert values["campuswatch_capture_packets_total",] == summary["packets"]
-    assert sum(summary["windows"].values()) == len(outputs["windows.json"])
+    assert sum(summary["windows"].values()) == sum(
+        row["window_seconds"] == 60 for row in outputs["windows.json"]
+    )
     assert sum(summary["findings"].values()) == len(outputs["findings.json"])
     assert summary["windows"]["score"] > 0
 
