@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.rules.settings import RuleSettings
@@ -110,6 +110,32 @@ class Learning(_Section):
     horizon_days: float = Field(28, gt=0, le=366)  # what is older is forgotten
 
 
+_GroupNetworks = Annotated[tuple[_Network, ...], Field(max_length=1_024)]
+
+
+class HostGroups(_Section):
+    """Networks or addresses whose hosts belong to a group whatever they do; others by behaviour."""
+
+    clients: _GroupNetworks = ()
+    servers: _GroupNetworks = ()
+    infrastructure: _GroupNetworks = ()  # resolvers, access points
+    things: _GroupNetworks = ()  # printers, cameras, sensors
+
+    @model_validator(mode="after")
+    def _say_one_thing(self) -> HostGroups:
+        said: dict[IPv4Network | IPv6Network, str] = {}
+        for group in type(self).model_fields:
+            for network in getattr(self, group):
+                if said.setdefault(network, group) != group:
+                    raise ValueError(f"{network} is in {said[network]} and in {group}; leave it in one")
+        return self
+
+    def narrowest_first(self) -> tuple[tuple[IPv4Network | IPv6Network, str], ...]:
+        """Each network and its group; one inside another stands before it."""
+        pairs = [(network, group) for group in type(self).model_fields for network in getattr(self, group)]
+        return tuple(sorted(pairs, key=lambda pair: -pair[0].prefixlen))
+
+
 class Anomaly(_Section):
     """The forest over host windows."""
 
@@ -117,6 +143,7 @@ class Anomaly(_Section):
     model_file: Path | None = None  # without one, a replay learns from its own first half
     feedback_file: Path | None = None  # verdicts of people; live, the one in the state directory without it
     learning: Learning = Learning()  # live, without a model file
+    host_groups: HostGroups = HostGroups()
 
 
 class Embedding(_Section):

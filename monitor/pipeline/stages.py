@@ -85,6 +85,7 @@ def settings_from(
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file or model_in_use,
             feedback_file=config.anomaly.feedback_file,
+            host_groups=config.anomaly.host_groups.narrowest_first(),
             learn_from_replay=not live,
             schedule=Schedule(
                 collect_seconds=round(3600 * config.anomaly.learning.collect_hours),

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from detectors.forest.host_groups import GROUPS
+from detectors.forest.host_groups import HostGroups as HostBehaviour
+from detectors.host_memory import HostMemory
+from monitor.config.config import HostGroups
 from monitor.config.config_file import ConfigError, load, show
+from monitor.pipeline.stages import settings_from
 
 
 def test_the_shipped_file_stands_at_the_defaults(root: Path) -> None:
@@ -46,6 +53,18 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
         ("a: [\n", "2: not YAML: "),
         ("campus: &a {id: *a}\n", "1: nested too deeply"),
         ("metrics: {port: 65536}\n", "1: metrics.port: Input should be less than or equal to 65535"),
+        (
+            "anomaly:\n  host_groups:\n    server: [10.0.0.1]\n",
+            "3: anomaly.host_groups.server: unknown key; did you mean `servers`?",
+        ),
+        (
+            "anomaly:\n  host_groups:\n    things: [10.0.0.9/24]\n",
+            "3: anomaly.host_groups.things.0: 10.0.0.9/24 is no network",
+        ),
+        (
+            "anomaly:\n  host_groups: {things: [10.0.0.1], servers: [10.0.0.1/32]}\n",
+            "2: anomaly.host_groups: 10.0.0.1/32 is in servers and in things; leave it in one",
+        ),
         ("metrics: !!python/object/apply:os.getcwd []\n", "1: "),
     ],
 )
@@ -55,6 +74,27 @@ def test_errors_name_line_and_key(tmp_path: Path, text: str, error: str) -> None
     with pytest.raises(ConfigError) as raised:
         load(path)
     assert any(line.startswith(f"{path}:{error}") for line in raised.value.lines), raised.value.lines
+
+
+def test_the_narrowest_network_tells_a_host_s_group(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "anomaly: {host_groups: {clients: [10.0.0.0/8], servers: [10.9.0.0/16, fd00::8], things: [10.9.0.7]}}"
+    )
+    settings = settings_from(load(path), pseudonymise=False).detectors
+    memory = HostMemory(HostBehaviour.COLUMNS, max_hosts=8)
+    groups = HostBehaviour(memory, settings.host_groups)
+    hosts = ["10.1.1.1", "10.9.1.1", "10.9.0.7", "fd00::8", "192.168.0.1"]
+    numbers = [int(ip_address(host)) for host in hosts]
+    lo = np.array([n & (2**64 - 1) if n >= 2**32 else n | 0xFFFF << 32 for n in numbers], np.uint64)
+    hi = np.array([n >> 64 for n in numbers], np.uint64)
+    told = groups.of(memory.rows_of(hi, lo, now_ns=0), hi, lo)
+    assert [GROUPS[each] for each in told.tolist()] == ["clients", "servers", "things", "servers", "clients"]
+
+
+def test_the_groups_are_those_of_the_detectors() -> None:
+    """The configuration is read without NumPy, so it names them itself."""
+    assert tuple(HostGroups.model_fields) == GROUPS
 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
