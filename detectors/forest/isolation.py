@@ -82,11 +82,7 @@ class _Tree:
 
     @classmethod
     def of(cls, tree: Any) -> _Tree:
-        edges = np.zeros(tree.node_count)
-        for node in range(tree.node_count):  # parents stand before their children
-            for child in (tree.children_left[node], tree.children_right[node]):
-                if child >= 0:
-                    edges[child] = edges[node] + 1.0
+        edges = tree.compute_node_depths() - 1.0
         return cls(tree, edges + _path_length(tree.n_node_samples))
 
 

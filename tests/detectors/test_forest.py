@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.forest.calibration import Calibration
 from detectors.forest.features import matrix, scaled, unscaled
-from detectors.forest.isolation import ForestSettings
+from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, load, save
 from detectors.forest.scorers import ReplayScorer
@@ -54,6 +54,16 @@ def with_feature(windows: NDArray[np.void], **values: float) -> NDArray[np.void]
 @pytest.fixture(scope="module")
 def model() -> Model:
     return Model.learn(usual_windows(1500, 1), usual_windows(800, 2), QUICK)
+
+
+def test_scores_are_those_of_scikit_learn_where_nothing_lies_outside_the_training() -> None:
+    from sklearn.ensemble import IsolationForest as SklearnForest
+
+    training = matrix(usual_windows(700, 5))
+    ordered = training[np.lexsort(training.T[::-1])]
+    theirs = SklearnForest(n_estimators=60, max_samples=256, random_state=QUICK.seed).fit(ordered)
+    ours = IsolationForest(training, QUICK).score(training)
+    np.testing.assert_allclose(ours, -theirs.score_samples(training), atol=1e-6)
 
 
 def test_p_values_by_hand() -> None:
