@@ -20,6 +20,7 @@ from detectors.findings import Finding, Origin
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
+from detectors.forest.trust import Trust
 from detectors.host_context import ContextSettings
 from detectors.host_rows import Ends, Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
@@ -259,6 +260,11 @@ class Detectors:
     def learning(self) -> Learning:
         """How far the forest's learning is."""
         return self._hosts.learning
+
+    @property
+    def trust(self) -> Trust:
+        """How far the forest's findings can be trusted."""
+        return (self._hosts if self._clients is None else self._clients).trust
 
     @property
     def silent(self) -> dict[str, int]:

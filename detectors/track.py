@@ -14,6 +14,7 @@ from detectors.findings import Finding, Origin
 from detectors.forest.drift import Drift
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.scorers import Scorer
+from detectors.forest.trust import Trust, tails_of
 from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
@@ -134,6 +135,11 @@ class HostTrack:
         """How far the forest's learning is."""
         scorer = self._scorer
         return scorer.learning if isinstance(scorer, Learner) else Learning(scorer.model is not None)
+
+    @property
+    def trust(self) -> Trust:
+        """How far the forest's findings can be trusted."""
+        return Trust(self._forest_signs.expected, self._episodes.of_forest, tails_of(self._scorer.model))
 
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):

@@ -14,6 +14,8 @@ from typing import Any
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import SUBJECT_KINDS
 from detectors.findings_text import PATTERNS
+from detectors.forest.model import PART_NAMES
+from detectors.forest.trust import LENGTHS, STANDINGS
 from detectors.window_features import FEATURES, PHASES
 from sinks.metrics.definitions import METRICS, NAME_EVENTS, RULES, VISIBILITY
 from sinks.records.flow_fields import FLOW_FIELDS
@@ -127,6 +129,30 @@ def _embedding() -> dict[str, Any]:
     }
 
 
+def _forest() -> dict[str, Any]:
+    groups = _object({name: {"enum": list(STANDINGS)} for name in PART_NAMES})
+    return _object(
+        {
+            "findings": {**_COUNT, "description": "with a sign of the forest"},
+            "expected_false": {
+                "type": "number",
+                "minimum": 0,
+                "description": "findings by chance alone, at most, if the calibration holds",
+            },
+            "false_discovery_rate": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "description": "expected_false of findings; null without a finding",
+            },
+            "tails": {
+                **_object(dict.fromkeys(LENGTHS, groups)),
+                "description": "what stands beyond the calibration's reach; missing: the pooled one's",
+            },
+        }
+    )
+
+
 def _summary() -> dict[str, Any]:
     service = _object({"service": _TEXT, "flows": _COUNT, "bytes": _COUNT})
     services = {"type": "array", "items": service}
@@ -166,6 +192,7 @@ def _summary() -> dict[str, Any]:
         "cleartext_identifiers": _counts(IDENTIFIER_KINDS),
         "silent": {**_counts(RULES), "description": "times that a rule kept silent for want of a list"},
         "patterns": _counts(tuple(PATTERNS)),
+        "forest": _forest(),
         "seconds": {"type": "number", "minimum": 0, "description": "real time taken"},
     }
 

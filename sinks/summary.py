@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detectors.findings import rfc3339
+from detectors.forest.trust import LENGTHS, Trust
 from sinks.tally import Tally
 
 SCHEMA = 1
@@ -40,7 +41,7 @@ class Account:
     skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
     there was no packet. late: of the detectors. seconds: of real time that the run took.
     silent: how often each rule could not judge for want of a list. lowered: signs that verdicts of people
-    lowered, by pattern; verdicts: those that lower something now.
+    lowered, by pattern; verdicts: those that lower something now. trust: in the forest's findings.
     """
 
     problems: Sequence[str]
@@ -52,6 +53,7 @@ class Account:
     clock_ns: int | None
     hosts_are_clients: bool
     seconds: float
+    trust: Trust
     silent: Mapping[str, int] = field(default_factory=dict)
     lowered: Mapping[str, int] = field(default_factory=dict)
     verdicts: int = 0
@@ -102,5 +104,19 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "cleartext_identifiers": tally.by_identifier(),
         "silent": {rule: account.silent.get(rule, 0) for rule in tally.rules},
         "patterns": dict(tally.patterns),
+        "forest": _forest(account.trust),
         "seconds": round(account.seconds, 3),
+    }
+
+
+def _forest(trust: Trust) -> dict[str, Any]:
+    rate = trust.false_discovery_rate
+    tails: dict[str, dict[str, str]] = {length: {} for length in LENGTHS}
+    for (length, group), standing in trust.tails.items():
+        tails[length][group] = standing
+    return {
+        "findings": trust.findings,
+        "expected_false": round(trust.expected_false, 6),
+        "false_discovery_rate": None if rate is None else round(rate, 6),
+        "tails": tails,
     }

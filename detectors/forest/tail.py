@@ -19,6 +19,8 @@ _REFUSED_BELOW = 0.01
 _MOST_SHAPE = 0.9
 #: No extrapolation further than a hundred times the calibration's reach.
 _MOST_REACH = 100.0
+#: What stands beyond the reach: a tail that was checked, none since the check or the number spoke against it.
+FITTED, REFUSED, TOO_FEW = TAIL_STATES = ("fitted", "refused", "too_few")
 
 
 class Tail:
@@ -41,6 +43,13 @@ class Tail:
                 self.start, self._share = start, len(excess) / len(statistics)
                 self.fitted = True
                 break
+
+    @property
+    def state(self) -> str:
+        """Of TAIL_STATES."""
+        if self.fitted:
+            return FITTED
+        return TOO_FEW if np.isnan(self.check) else REFUSED
 
     @property
     def smallest(self) -> float:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from detectors.findings import Finding, Origin, Subject
 from detectors.findings_text import LIMITS, narrate
+from detectors.forest.episode_test import HOUR_NS
 from detectors.forest.explanation import Reason
 from detectors.forest.model import Model
+from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
 from detectors.rules.signal import Signal, confidence, host_text
@@ -36,6 +38,7 @@ class ForestSigns:
         self._host_hours = self._hours = 0
         self._hosts_now = 0
         self._expected = 0.0
+        self._tested, self._tested_hour = np.zeros(0, np.uint64), -1  # hosts of the latest hour
 
     @property
     def level(self) -> float:
@@ -49,7 +52,7 @@ class ForestSigns:
 
     @property
     def expected(self) -> float:
-        """Host-hours found by chance so far, at most, if the calibration holds."""
+        """Tests found by chance so far, at most, if the calibration holds."""
         return self._expected
 
     def take(self, windows: NDArray[np.void]) -> list[Signal]:
@@ -57,10 +60,11 @@ class ForestSigns:
         of_hours = windows["seconds"] == HOUR_SECONDS
         self._count(windows, of_hours)
         level = self.level
-        judged = of_hours & (windows["phase"] == SCORE)
-        self._expected += level * _TESTS * int(np.count_nonzero(judged))
+        scored = windows["phase"] == SCORE
+        tests = int(np.count_nonzero(of_hours & scored)) + self._new_host_hours(windows[scored & ~of_hours])
+        self._expected += level * tests
         signals = []
-        found = (windows["phase"] == SCORE) & (windows["alarm_p"] <= level)
+        found = scored & (windows["alarm_p"] <= level)
         for window in windows[found]:
             host, start_ns = (int(window["host_hi"]), int(window["host_lo"])), int(window["window_start_ns"])
             alarm_p = float(window["alarm_p"])
@@ -69,9 +73,7 @@ class ForestSigns:
             first_ns = start_ns if window["seconds"] == HOUR_SECONDS else start_ns - MINUTE_NS
             strength = confidence(level, alarm_p)
             p_value = round(min(_TESTS * alarm_p, 1.0), 9)
-            signals.append(
-                Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy())
-            )
+            signals.append(Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy()))
         return signals
 
     def state(self) -> Parts:
@@ -81,6 +83,18 @@ class ForestSigns:
     def restore(self, parts: Parts) -> None:
         """Take a state back."""
         self._host_hours, self._hours, self._hosts_now, self._expected = json_of(parts["signs"])
+
+    def _new_host_hours(self, minutes: NDArray[np.void]) -> int:
+        """How many host-hours these minutes begin. A restart counts those of the open hour once more."""
+        begun = 0
+        hour = minutes["window_start_ns"] // HOUR_NS
+        for each in np.unique(hour).tolist():
+            own = minutes[hour == each]
+            hosts = np.unique(host_keys(own["host_hi"], own["host_lo"]))
+            before = self._tested if each == self._tested_hour else hosts[:0]
+            self._tested, self._tested_hour = np.union1d(before, hosts), each
+            begun += len(self._tested) - len(before)
+        return begun
 
     def _count(self, windows: NDArray[np.void], of_hours: NDArray[np.bool_]) -> None:
         self._host_hours += int(np.count_nonzero(of_hours))
@@ -100,8 +114,7 @@ def findings(
         reasons = model.explain(np.array(peaks, dtype=WINDOW), level=level)
     explained = iter(reasons)
     return [
-        _finding(each, origin, next(explained, ()) if None in each.strongest else ())
-        for each in episodes
+        _finding(each, origin, next(explained, ()) if None in each.strongest else ()) for each in episodes
     ]
 
 
@@ -117,8 +130,7 @@ def _finding(episode: Episode, origin: Origin, reasons: tuple[Reason, ...]) -> F
             "peak_seconds": int(peak.window["seconds"]),
             "peak_score": float(peak.window["score"]),
             "reasons": [
-                {"feature": r.feature, "seen": r.seen, "usual": r.usual, "part": r.part}
-                for r in reasons
+                {"feature": r.feature, "seen": r.seen, "usual": r.usual, "part": r.part} for r in reasons
             ],
             "flows": [dict(each) for each in peak.flows],
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.signal import Address, Signal, signal_from, signal_object
 from detectors.window_features import MINUTE_NS
@@ -26,6 +28,7 @@ class Episode:
     minutes: dict[str | None, int] = field(default_factory=dict)
     told: bool = False
     grown: bool = False  # since it was told
+    of_forest: bool = False  # told with a sign of the forest
 
     def add(self, signal: Signal) -> None:
         """Take a sign that is no earlier than the last."""
@@ -58,6 +61,7 @@ class Episodes:
         self._max_open = max_open
         self._open: dict[Address, Episode] = {}
         self._over: list[Episode] = []
+        self.of_forest = 0  # episodes told with a sign of the forest, each once
 
     def add(self, signals: list[Signal]) -> None:
         """Take signs of a stretch of time; later calls bring later stretches."""
@@ -85,10 +89,15 @@ class Episodes:
 
     def state(self) -> Parts:
         """The episodes that are going on. Those that are over were told of before."""
-        return {"open": of_json([_plain(episode) for episode in [*self._over, *self._open.values()]])}
+        return {
+            "open": of_json([_plain(episode) for episode in [*self._over, *self._open.values()]]),
+            "of_forest": np.array([self.of_forest], np.int64),
+        }
 
     def restore(self, parts: Parts) -> None:
         """Take a state back; into an empty one."""
+        if "of_forest" in parts:  # states of earlier versions did not count them
+            self.of_forest = int(parts["of_forest"][0])
         for plain in json_of(parts["open"]):
             episode = _from_plain(plain)
             earlier = self._open.get(episode.host)
@@ -111,6 +120,9 @@ class Episodes:
         )
         for episode in ready:
             episode.told, episode.grown = True, False
+            if None in episode.strongest and not episode.of_forest:
+                episode.of_forest = True
+                self.of_forest += 1
         return due
 
 
@@ -128,6 +140,7 @@ def _plain(episode: Episode) -> dict[str, Any]:
         "minutes": list(episode.minutes.items()),
         "told": episode.told,
         "grown": episode.grown,
+        "of_forest": episode.of_forest,
     }
 
 
@@ -141,4 +154,5 @@ def _from_plain(plain: dict[str, Any]) -> Episode:
         dict(plain["minutes"]),
         plain["told"],
         plain["grown"],
+        plain.get("of_forest", False),
     )

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from detectors.findings import rfc3339
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
+from detectors.forest.model import PART_NAMES, Model
 from detectors.forest.model_file import ModelFileError, describe, load, save
 from detectors.forest.promotion import compare as verdict_on
+from detectors.forest.trust import LENGTHS, tails_of
 from detectors.host_context import ContextSettings, refill
 from detectors.window_features import FEATURE_NAMES, WINDOW
 from monitor.config import config_file
@@ -80,7 +83,7 @@ def show(file: Path | None, config_path: Path | None) -> int:
     for name in ("learned_from_ns", "learned_until_ns"):
         about[name.removesuffix("_ns")] = rfc3339(int(about.pop(name, 0) or 0))
     try:
-        load(path)
+        about["tails"] = _tails(load(path))
     except ModelFileError as error:
         about["refused"] = str(error)
     history = store.history()[-_SHOWN:] if file is None else []
@@ -142,6 +145,20 @@ def read_windows(path: Path) -> NDArray[np.void]:
         windows[name] = np.nan
     refill(windows, ContextSettings())
     return windows
+
+
+def _tails(model: Model) -> list[dict[str, Any]]:
+    """Of every length and group: whether the tail was taken, its fit, the least p-value of a test."""
+    told = []
+    for (length, name), standing in tails_of(model).items():
+        about: dict[str, Any] = {"window": length, "group": name, "standing": standing}
+        part = model.parts.get((LENGTHS[length], PART_NAMES.index(name)))
+        if part is not None:
+            fit = None if np.isnan(part.tail.check) else round(part.tail.check, 6)
+            about |= {"host_hours": len(part.tail.statistics), "fit_p_value": fit}
+            about["least_p_value"] = part.tail.smallest
+        told.append(about)
+    return told
 
 
 def _positive(windows: NDArray[np.void], results: Path, truth: Path) -> NDArray[np.bool_]:

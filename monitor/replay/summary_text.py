@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from detectors.catalogue.categories import CATEGORY_WORDS
 from detectors.findings import Finding
+from detectors.forest.trust import STANDINGS
 from sinks.records.findings import finding_object
 from sinks.records.pseudonyms import Pseudonyms
 from wire.flows.one_way import is_one_way
@@ -59,6 +61,7 @@ def write_table(
     console.print(_visibility(summary))
     console.print(_categories(summary))
     _write_findings(console, sum(summary["findings"].values()), findings, pseudonyms)
+    _write_trust(console, summary["forest"])
     if out is not None:
         console.print(f"结果 results: {out}")
     if not summary["complete"]:
@@ -99,6 +102,21 @@ def _write_findings(
         console.print(finding_text(finding, pseudonyms), soft_wrap=True)
     if len(findings) > _FINDINGS_SHOWN:
         console.print(f"  … {len(findings) - _FINDINGS_SHOWN:,} 项未列出 more")
+
+
+def _write_trust(console: Console, forest: Mapping[str, Any]) -> None:
+    """What the forest's findings are worth, where it has judged."""
+    if not forest["expected_false"] and not forest["findings"]:
+        return
+    rate = forest["false_discovery_rate"]
+    told = "" if rate is None else f" · 误报占比至多 false at most {rate:.0%}"
+    console.print(
+        f"其中孤立森林 of the forest: {forest['findings']:,} · "
+        f"预计误报至多 expected by chance at most {forest['expected_false']:.3g}{told}"
+    )
+    tails = Counter(standing for groups in forest["tails"].values() for standing in groups.values())
+    told = ", ".join(f"{standing} {tails[standing]}" for standing in STANDINGS if tails[standing])
+    console.print(f"尾部拟合 tail fits: {told}")
 
 
 def finding_text(finding: Finding, pseudonyms: Pseudonyms | None) -> str:

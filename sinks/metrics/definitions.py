@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from detectors.catalogue.categories import CATEGORIES
 from detectors.feedback import SIGNS
 from detectors.findings_text import PATTERNS
+from detectors.forest.trust import LENGTHS
 from detectors.rules.book import RULE_NAMES
 from detectors.rules.sensor_degraded import GAP_REASONS
 from detectors.window_features import MINUTE_FEATURES, PHASES
@@ -125,9 +126,7 @@ METRICS: tuple[Metric, ...] = (
     _metric(COUNTER, "kernel_faults_total", "Blocks given up because a bounds check of compiled code fired."),
     _metric(GAUGE, "flows_active", "Flows in the table."),
     _metric(COUNTER, "flows_opened_total", "Flows that were opened."),
-    _metric(
-        COUNTER, "half_flows_joined_total", "Flows that were joined to another worker's half of them."
-    ),
+    _metric(COUNTER, "half_flows_joined_total", "Flows that were joined to another worker's half of them."),
     _metric(
         COUNTER,
         "half_flows_given_up_total",
@@ -178,6 +177,23 @@ METRICS: tuple[Metric, ...] = (
         ("result", TRAININGS),
     ),
     _metric(HISTOGRAM, "anomaly_score", "Scores of host-minutes; higher is stranger."),
+    _metric(COUNTER, "forest_findings_total", "Findings with a sign of the forest."),
+    _metric(
+        COUNTER,
+        "forest_expected_false_findings_total",
+        "Findings that chance alone would have given the forest, at most, if its calibration holds.",
+    ),
+    _metric(
+        GAUGE,
+        "forest_false_discovery_rate",
+        "Expected false findings among those of the forest, at most 1; 0 while there is none.",
+    ),
+    _metric(
+        GAUGE,
+        "forest_unfitted_tails",
+        "Groups, all together one more, whose p-values end at the calibration's reach: no tail was taken.",
+        ("window", tuple(LENGTHS)),
+    ),
     _metric(COUNTER, "findings_total", "Findings, by rule.", "rule"),
     _metric(
         COUNTER,

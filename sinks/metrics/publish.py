@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from detectors.feedback import SIGNS
+from detectors.forest.tail import FITTED
+from detectors.forest.trust import LENGTHS, MISSING, Trust
 from sinks.metrics.definitions import NAME_EVENTS, RULES
 from sinks.metrics.exposition import Exposition
 from sinks.summary import Account
@@ -51,8 +53,19 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("cleartext_identifier_flows_total", tally.by_identifier())
     exposition.set_each("rules_silent_total", {name: account.silent.get(name, 0) for name in RULES})
     exposition.set_each("finding_patterns_total", tally.patterns)
+    _set_trust(exposition, account.trust)
     exposition.set_each("lowered_signs_total", {name: account.lowered.get(name, 0) for name in SIGNS})
     exposition.set("verdicts_in_force", account.verdicts)
     for category, (sent, received) in tally.category_bytes().items():
         exposition.set("classified_bytes_total", sent, category, "c2s")
         exposition.set("classified_bytes_total", received, category, "s2c")
+
+
+def _set_trust(exposition: Exposition, trust: Trust) -> None:
+    exposition.set("forest_findings_total", trust.findings)
+    exposition.set("forest_expected_false_findings_total", trust.expected_false)
+    exposition.set("forest_false_discovery_rate", trust.false_discovery_rate or 0.0)
+    for length in LENGTHS:
+        own = [standing for (of, _), standing in trust.tails.items() if of == length]
+        unfitted = sum(standing not in (FITTED, MISSING) for standing in own)
+        exposition.set("forest_unfitted_tails", unfitted, length)

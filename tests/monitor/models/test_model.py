@@ -53,6 +53,12 @@ def test_a_trained_model_says_what_it_was_learned_from(day_model: Path, capsys: 
     assert about["learned_from"].startswith("2026-09-01T")
     assert about["training_rows"] + about["calibration_rows"] > 2_000
     assert {"scikit-learn", "numpy"} <= about["libraries"].keys()
+    tails = {(each["window"], each["group"]): each for each in about["tails"]}
+    assert tails["minute", "pooled"]["standing"] in ("fitted", "refused", "too_few")
+    assert 0 < tails["minute", "pooled"]["least_p_value"] <= 1 / (1 + tails["minute", "pooled"]["host_hours"])
+    assert tails["hour", "infrastructure"] == {
+        "window": "hour", "group": "infrastructure", "standing": "missing",
+    }  # fmt: skip
 
 
 def test_a_replay_scores_every_window_with_it(root: Path, day_model: Path, tmp_path: Path) -> None:
