@@ -36,8 +36,8 @@ def _end(analysis: Analysis) -> None:
 def _damage(files: StateFiles) -> None:
     parts = files.load()
     assert parts is not None
-    plain = json_of(parts["plain"])
-    files.save({"plain": of_json(["more", *plain]), **{k: v for k, v in parts.items() if k != "plain"}})
+    of_learner = next(name for name in parts if name.endswith("scorer/plain"))
+    files.save({**parts, of_learner: of_json(["more", *json_of(parts[of_learner])])})
 
 
 def test_no_state_replaces_another_before_the_time_is_known(tmp_path: Path) -> None:
