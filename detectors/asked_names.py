@@ -49,7 +49,9 @@ class AskedNames:
         if len(names) == 0:
             return None
         digest, look = self._names.of(names)
-        value, first = np.unique(digest.astype(np.uint32).astype(np.uint64), return_index=True)
+        asker = (deltas[name][of_delta] for name in ("client_lo", "client_hi", "window_start_ns"))
+        first = _firsts(digest, *asker)
+        value = digest[first].astype(np.uint32).astype(np.uint64)
         fresh = self._seen.take(value, int(deltas["window_start_ns"].max()))
         asked = np.zeros(len(deltas), ASKED)
         country = look >> 18
@@ -69,6 +71,19 @@ class AskedNames:
     def restore(self, parts: Parts) -> None:
         """Take a state back."""
         self._seen.restore(parts)
+
+
+def _firsts(
+    digest: NDArray[np.int32],
+    client_lo: NDArray[np.uint64],
+    client_hi: NDArray[np.uint64],
+    window_start_ns: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Where each distinct name stands first: by minute, then client, whatever the order of the rows."""
+    order = np.lexsort((client_lo, client_hi, window_start_ns, digest))
+    new = np.ones(len(order), np.bool_)
+    new[1:] = digest[order[1:]] != digest[order[:-1]]
+    return order[new]
 
 
 def _look(name: bytes) -> tuple[int, int]:

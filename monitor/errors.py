@@ -42,6 +42,10 @@ def user_errors() -> Iterator[None]:
 
 def _code_of(error: Exception) -> int | None:
     """The exit code of an error that the user can mend. Imports late: most runs have none."""
+    from wire.kernel_guard import UnsafeEnvironment
+
+    if isinstance(error, UnsafeEnvironment):
+        return USAGE  # first: what follows imports kernels, which such an environment refuses
     from detectors.catalogue.schema import CatalogueError
     from detectors.feedback import FeedbackError
     from detectors.forest.model_file import ModelFileError
@@ -52,7 +56,6 @@ def _code_of(error: Exception) -> int | None:
     from sinks.records.pseudonyms import PrivacyKeyError
     from sinks.reports.page import ReportError
     from wire.capture.errors import CaptureError
-    from wire.kernel_guard import UnsafeEnvironment
 
     mendable = (
         CatalogueError,
@@ -64,7 +67,6 @@ def _code_of(error: Exception) -> int | None:
         RegisterError,
         ReportError,
         ScenarioError,
-        UnsafeEnvironment,
     )
     if isinstance(error, CaptureError):
         return CUT_OFF

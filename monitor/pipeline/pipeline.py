@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,10 +225,15 @@ class AnalysisStages:
         self._close(due, results)
 
     def _carry(self, steps: list[Step], results: Taker) -> None:
-        """Steps in their order, to history, minutes and counts."""
+        """Steps in their order to history, and together to minutes and counts.
+
+        Together, since whose name was new must not depend on which worker saw it.
+        """
         for step in steps:
             self._keep(step, results)
-            self._judge(step)
+        if steps:
+            self._judge(steps)
+        for step in steps:
             self.join.forget(_ended(step.rows))
 
     def give_out_halves(self, results: Taker) -> None:
@@ -255,12 +260,15 @@ class AnalysisStages:
             )
         )
 
-    def _judge(self, step: Step) -> None:
+    def _judge(self, steps: list[Step]) -> None:
         """What flows did in each minute: named, classified, added to the minutes of their hosts."""
-        facts = step.delta_facts
-        self.join.name(step.deltas["flow"], facts)
-        classes = self.detectors.classify(facts, step.deltas)
-        self.detectors.take(step.deltas, facts, classes, (step.delta_query_offsets, step.delta_query_ids))
+        deltas, facts = _all([step.deltas for step in steps]), _all([step.delta_facts for step in steps])
+        counts = _all([np.diff(step.delta_query_offsets) for step in steps])
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        self.join.name(deltas["flow"], facts)
+        classes = self.detectors.classify(facts, deltas)
+        queries = offsets, _all([step.delta_query_ids for step in steps])
+        self.detectors.take(deltas, facts, classes, queries)
 
     def _close(self, due: Due, results: Taker) -> None:
         """Minutes that are over for all workers: judged in event time."""
@@ -305,6 +313,10 @@ def _translated(ids: NDArray[np.int32], own: NDArray[np.int32]) -> NDArray[np.in
     translated = np.full(len(own), -1, np.int32)
     translated[known] = ids[own[known]]
     return translated
+
+
+def _all(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _ended(rows: NDArray[np.void]) -> NDArray[np.int64]:

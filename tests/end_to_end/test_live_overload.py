@@ -57,7 +57,7 @@ def test_every_packet_of_an_overload_is_accounted_for(root: Path, tmp_path: Path
         frames = frames_to_send(daemon, tmp_path)
         with a_part_of_its_time(daemon.pids()["worker 0"], 0.01, 0.3):
             start = time.monotonic()
-            while not all(daemon.metrics().get(name) for name in LOST):
+            while not all(daemon.metrics().get(name) for name in (*LOST, "elephant_packets_total")):
                 daemon.sent += send(frames, FAR_END, 0, 100_000, 20).packets
                 assert time.monotonic() - start < 120
         eventually(lambda: daemon.settled(daemon.sent))
