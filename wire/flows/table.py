@@ -118,7 +118,6 @@ class FlowTable:
         self._service_ports[:1024] = 1
         self._service_ports[list(_SERVICE_PORTS)] = 1
 
-
     def bypass_elephants(self, elephant_bytes: int) -> None:
         """From now on only count packets of directions that are so large; 0: look at every packet."""
         assert self._kernel_settings is not None
