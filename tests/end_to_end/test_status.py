@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.end_to_end.live_daemon import FAR_END, LiveDaemon, eventually, live_daemon
+from tests.end_to_end.live_daemon import CONFIG, FAR_END, LiveDaemon, eventually, live_daemon
 from tests.wire.capture.namespaces import sender
 from tests.wire.flows.connections import HANDSHAKE, C
 from tests.wire.flows.frames import ACK, FIN, PSH, SYN, tcp
@@ -26,7 +26,9 @@ MACS = bytes.fromhex("0200000000020200000000010800")
 
 @pytest.fixture(scope="module")
 def daemon(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDaemon]:
-    with live_daemon(root, tmp_path_factory.mktemp("status"), workers=1) as running:
+    # A connection of which half passes by lives as long as an open one.
+    config = CONFIG.replace("tcp_opening: 2,", "tcp_opening: 2, tcp_established: 2,")
+    with live_daemon(root, tmp_path_factory.mktemp("status"), workers=1, config=config) as running:
         running.send()
         eventually(lambda: running.settled(running.sent))
         yield running
