@@ -175,10 +175,6 @@ class Tally:
         pairs = zip(CATEGORIES, self._category_bytes.tolist(), strict=True)
         return {name: (sent, received) for name, (sent, received) in pairs}
 
-    def by_service(self) -> dict[str, int]:
-        """Flows that ended, by service; zeros too."""
-        return _named(self._services, self._service[1:])
-
     def service_bytes(self) -> dict[str, int]:
         """Bytes on the wire, by service; zeros too."""
         return _named(self._services, self._service_bytes[1:])

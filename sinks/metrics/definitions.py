@@ -161,8 +161,12 @@ METRICS: tuple[Metric, ...] = (
     _metric(GAUGE, "strings", "Distinct names and fingerprints held in memory."),
     _metric(COUNTER, "category_flows_total", "Flows that ended, by category.", "category"),
     _metric(COUNTER, "classified_bytes_total", "Bytes on the wire, by category.", "category", "direction"),
-    _metric(COUNTER, "service_flows_total", "Flows that ended, by service.", "service"),
-    _metric(COUNTER, "service_bytes_total", "Bytes on the wire, both directions, by service.", "service"),
+    _metric(
+        COUNTER,
+        "service_bytes_total",
+        "Bytes on the wire, both directions, by service; the history and the summary tell its flows.",
+        "service",
+    ),
     _metric(COUNTER, "windows_total", "Host-minutes, by what became of them.", "phase"),
     _metric(GAUGE, "model_in_use", "1 when a model scores host-minutes, 0 while they are only collected."),
     _metric(

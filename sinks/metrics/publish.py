@@ -46,7 +46,6 @@ def set_all(exposition: Exposition, account: Account, tally: Tally, active_flows
     exposition.set_each("visibility_flows_total", tally.by_visibility())
     exposition.set_each("ech_flows_total", tally.by_ech())
     exposition.set_each("category_flows_total", tally.by_category())
-    exposition.set_each("service_flows_total", tally.by_service())
     exposition.set_each("service_bytes_total", tally.service_bytes())
     exposition.set_each("windows_total", tally.by_phase())
     exposition.set_each("findings_total", tally.rules)
