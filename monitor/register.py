@@ -30,7 +30,7 @@ _UNMATCHED_SHOWN = 200
 def take(file: Path, told: dict[str, Any], store: Path | None, config_path: Path | None) -> int:
     """Import a list, or all that a manifest names; the exit code. Raises what a user can mend."""
     config = config_file.load(config_path)
-    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
+    catalogue = Catalogue.of(config.catalogue.settings(state_directory(config.state)))
     folder = Store(_folder(config, store))
     lists, bindings = _read(file, told)
     before = folder.lists()  # a store that can't be read is told of before anything is written
@@ -55,7 +55,7 @@ def take(file: Path, told: dict[str, Any], store: Path | None, config_path: Path
 def bind(words: str, service: str, store: Path | None, config_path: Path | None) -> int:
     """Keep the decision that a name, filing number or host in lists is a service."""
     config = config_file.load(config_path)
-    _known(service, Catalogue.of(config.catalogue.settings(config.state.directory)))
+    _known(service, Catalogue.of(config.catalogue.settings(state_directory(config.state))))
     path = Store(_folder(config, store)).bind(binding_key(words), service)
     typer.echo(f"已记下 kept: {words} = {service} ({path.name})")
     return WHOLE
@@ -117,7 +117,7 @@ def _read(file: Path, told: dict[str, Any]) -> tuple[list[RegisterList], dict[st
 
 def _register(store: Path | None, config_path: Path | None) -> tuple[Catalogue, Register]:
     config = config_file.load(config_path)
-    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
+    catalogue = Catalogue.of(config.catalogue.settings(state_directory(config.state)))
     folder = _folder(config, store)
     paths = [*([folder] if folder.is_dir() else []), *config.registers.files]
     return catalogue, load_register(paths, catalogue, config.registers.schools)

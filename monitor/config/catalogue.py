@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from detectors.catalogue.settings import LIST_FORMATS, CatalogueSettings, ListSe
 from monitor.shipped import shipped
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
-_STATE_FOLDER = Path("/var/lib/campuswatch")
 
 
 class ListSource(BaseModel):
@@ -77,15 +75,15 @@ class CatalogueFiles(BaseModel):
                 raise ValueError(f"lists: the id `{id_}` stands twice")
         return self
 
-    def settings(self, state: Path | None) -> CatalogueSettings:
-        """What the catalogue is made from; fetched lists lie under the state directory."""
+    def settings(self, state: Path) -> CatalogueSettings:
+        """What the catalogue is made from; fetched lists lie under `state`, the state directory."""
         lists = tuple(list_settings(each, fetched_lists(state)) for each in self.lists)
         return CatalogueSettings(self.paths, self.overrides, lists)
 
 
-def fetched_lists(state: Path | None) -> Path:
-    """The folder of fetched lists, a folder each. `state`: as configured."""
-    return (state or Path(os.environ.get("STATE_DIRECTORY") or _STATE_FOLDER)) / "lists"
+def fetched_lists(state: Path) -> Path:
+    """The folder of fetched lists, a folder each, in the state directory."""
+    return state / "lists"
 
 
 def list_settings(source: ListSource, folder: Path, path: Path | None = None) -> ListSettings:

@@ -16,6 +16,7 @@ from monitor.config.tree import Location, dotted
 from monitor.daemon.privileges import CAP_NET_RAW, holds
 from monitor.errors import CommandEnd, user_errors
 from monitor.pipeline.stages import registers_of
+from monitor.places import state_directory
 from sinks.records.pseudonyms import read_key
 from wire.capture.bpf import compile_filter
 
@@ -26,7 +27,7 @@ _LOOPBACK = "lo"
 def check(path: Path | None) -> None:
     """Say that it is good. Raises ConfigError with a line for everything that is wrong."""
     config, tree = load_with_places(path)
-    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
+    catalogue = Catalogue.of(config.catalogue.settings(state_directory(config.state)))
     problems: list[str] = []
     for location, attempt in _attempts(config, catalogue):
         try:

@@ -72,7 +72,7 @@ def examine(config: Config, seconds: float) -> Iterator[Check]:
     yield ring_memory(ring_mib(config.capture), config.capture.workers * max(len(taps), 1))
     history = config.history.max_gib if config.history.enabled else 0.0
     yield disk(places.state_directory(config.state), history)
-    catalogue = config.catalogue.settings(config.state.directory)
+    catalogue = config.catalogue.settings(places.state_directory(config.state))
     own = (*catalogue.paths, *catalogue.overrides, *(each.path for each in catalogue.lists))
     yield lists(own, registers_of(config))
     yield model(config.anomaly.model_file or ModelStore(models_folder(config.state)).active())

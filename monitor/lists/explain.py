@@ -13,6 +13,7 @@ from detectors.catalogue.categories import CATEGORIES, GENERAL, UNKNOWN
 from detectors.catalogue.host_names import host_name, shown
 from monitor.config import config_file
 from monitor.errors import WHOLE, tell
+from monitor.places import state_directory
 
 _MOST_BYTES = 4_096  # of a line of standard input
 
@@ -20,7 +21,7 @@ _MOST_BYTES = 4_096  # of a line of standard input
 def explain(hosts: Sequence[str], config_path: Path | None, as_json: bool) -> int:
     """Tell of each host; `-` stands for the lines of standard input. The exit code."""
     config = config_file.load(config_path)
-    catalogue = Catalogue.of(config.catalogue.settings(config.state.directory))
+    catalogue = Catalogue.of(config.catalogue.settings(state_directory(config.state)))
     bad = 0
     for host in _asked(hosts):
         told = verdict(host, catalogue)

@@ -24,6 +24,7 @@ from monitor.config.catalogue import ListSource, fetched_lists, list_settings
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd
 from monitor.lists.fetch import Fetched, FetchError, fetch
 from monitor.lists.pins import PinError, check_pins
+from monitor.places import state_directory
 
 _SHOWN = 5  # names told of what came and went
 
@@ -51,7 +52,7 @@ def update(only: Sequence[str], confirm: Sequence[str], config_path: Path | None
         if id_ not in sources:
             known = ", ".join(sources) or "none"
             raise CommandEnd(USAGE, f"no list `{id_}` with a url in the configuration; there are: {known}")
-    folder = fetched_lists(config.state.directory)
+    folder = fetched_lists(state_directory(config.state))
     wanted = [sources[id_] for id_ in dict.fromkeys([*only, *confirm])] or list(sources.values())
     outcomes = [_one(each, folder, each.id in confirm) for each in wanted]
     for outcome in outcomes:

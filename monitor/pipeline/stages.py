@@ -13,6 +13,7 @@ from detectors.forest.learner import Schedule
 from detectors.networks import Networks
 from detectors.settings import DetectorSettings
 from monitor.config.config import Config
+from monitor.places import state_directory
 from sinks.records.pseudonyms import Pseudonyms, read_key
 from wire.flows.table import FlowSettings
 from wire.names.answers import AnswerSettings
@@ -68,7 +69,7 @@ def settings_from(
             ),
         ),
         detectors=DetectorSettings(
-            catalogue=config.catalogue.settings(config.state.directory),
+            catalogue=config.catalogue.settings(state_directory(config.state)),
             key=derived(key, b"finding id"),
             campus=config.campus.id,
             sensor=config.campus.sensor,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.catalogue.catalogue import Catalogue
 from monitor.config import config_file
 from monitor.errors import WHOLE
+from monitor.places import state_directory
 from monitor.simulate.calls import calls
 from monitor.simulate.frames import FILE_HEADER, frames
 from monitor.simulate.hosts import Hosts, ScenarioError
@@ -38,7 +39,7 @@ def simulate(scenario_path: Path, out: Path, truth_path: Path | None, config_pat
     """
     scenario = load_scenario(scenario_path)
     config = config_file.load(config_path)
-    known = Catalogue.of(config.catalogue.settings(config.state.directory))
+    known = Catalogue.of(config.catalogue.settings(state_directory(config.state)))
     try:
         truth, count = write_capture(scenario, known, out)
         if truth_path is not None:
