@@ -108,7 +108,7 @@ def feedback(
 ) -> int:
     """Give, list and take back verdicts."""
     with user_errors():
-        from monitor.models import feedback as work
+        from monitor.models import review as work
 
         if list_:
             return work.show(config, answer is Answer.json)
