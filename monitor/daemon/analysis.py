@@ -299,6 +299,8 @@ class Analysis:
             tell(f"所学来自其他版本，重新学习 the model is of another version; it learns anew ({error!r})")
             self._begin_anew()  # without the half that was recalled
             self._rooms.restore(within("rooms", parts), int(about["clock_ns"]))
+        if about["daemon"] != self._daemon:
+            self._rooms.receive_what_was_taken()
         if not about["clean"]:
             same = about["daemon"] == self._daemon and not first_life
             again = "analysis_renewed" if about.get("renews") else "analysis_lost"

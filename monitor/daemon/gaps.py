@@ -29,9 +29,13 @@ class Gaps:
         self._told: set[str] = set()  # stretches that last, and were told of already
 
     def lost(self, reason: str, clock_ns: int, worker: int | None = None) -> None:
-        """From this moment a worker, or all (None), do not see. Nothing before the first packet."""
+        """From this moment a worker, or all (None), do not see. Nothing before the first packet.
+
+        Where they saw nothing already, it began then, and the later reason is the one that lasts.
+        """
         if clock_ns > 0:
-            self._lost.setdefault(worker, (reason, clock_ns))
+            _, since_ns = self._lost.get(worker, (reason, clock_ns))
+            self._lost[worker] = reason, since_ns
 
     def seeing(self, clock_ns: int, worker: int) -> list[Finding]:
         """A worker sees; the findings of the gaps that end with that."""

@@ -91,14 +91,27 @@ class Rooms:
         its way, and a difference is what was lost with a process. A worker that waits for the CPU tells
         nothing.
         """
-        rings, counts = self.rings.sums(), self.packets.sums()
-        given = rings["received"] - rings["kernel_drops"]
-        taken = counts["packets"] + counts["capture_shed"] + counts["capture_unreadable"]
+        given, taken = self._balance()
         told = all(now > before for now, before in zip(steps, self._steps, strict=False))
         self._quiet_looks = self._quiet_looks + 1 if told and self._seen == (given, taken) else 0
         if self._quiet_looks >= _QUIET_LOOKS:
             self.lost = max(given - taken, self.lost)
         self._seen, self._steps = (given, taken), tuple(steps)
+
+    def receive_what_was_taken(self) -> None:
+        """After a restore, where the daemon that wrote the state is gone: what it worked on it had received.
+
+        Its parent told of the rings once a second, and its workers of their frames all the while.
+        """
+        given, taken = self._balance()
+        if taken > given:
+            self.rings.add(received=taken - given, shown=taken - given)
+
+    def _balance(self) -> tuple[int, int]:
+        """Frames that the rings gave, and those that workers told of."""
+        rings, counts = self.rings.sums(), self.packets.sums()
+        taken = counts["packets"] + counts["capture_shed"] + counts["capture_unreadable"]
+        return rings["received"] - rings["kernel_drops"], taken
 
     def state(self) -> Parts:
         """Everything that a next life needs."""

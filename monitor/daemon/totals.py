@@ -22,6 +22,10 @@ class Totals:
         """What a source has counted since it began."""
         self._living[source] = counters
 
+    def add(self, **counts: int) -> None:
+        """What somebody who is gone had counted beyond what is known of it."""
+        self._dead = self._dead + np.array([counts.get(name, 0) for name in self._names], np.int64)
+
     def end(self, over: Callable[[str], bool]) -> None:
         """The sources for which this holds count no more; what they had counted stays."""
         for source in [each for each in self._living if over(each)]:

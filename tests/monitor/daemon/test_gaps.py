@@ -83,6 +83,18 @@ def test_a_loss_shortly_before_a_crash_is_told_by_the_next_life() -> None:
     assert unseen.start_ns == T
 
 
+def test_a_death_during_a_gap_gives_it_its_reason() -> None:
+    gaps = Gaps(ORIGIN, workers=1)
+    gaps.lost("analysis_lost", T)
+    again = Gaps(ORIGIN, workers=1)
+    again.restore(gaps.state())
+    again.lost("daemon_lost", T + SECOND_NS)
+    (finding,) = again.seeing(T + 2 * SECOND_NS, worker=0)
+    assert (finding.evidence["reason"], finding.start_ns) == ("daemon_lost", T)
+    assert again.counts["daemon_lost"] == 1
+    assert again.counts["analysis_lost"] == 0
+
+
 def test_counts_outlive_a_restart() -> None:
     gaps = Gaps(ORIGIN, workers=1)
     gaps.lost("daemon_lost", T)

@@ -52,6 +52,19 @@ def test_a_reload_goes_on_with_all_that_was_counted(tmp_path: Path) -> None:
     assert finding.sensor == "moved"
 
 
+def test_what_a_daemon_that_is_gone_worked_on_it_had_received(tmp_path: Path) -> None:
+    """It died before its parent told of the last second's frames."""
+    rooms = _rooms(tmp_path)
+    rooms.rings.set("gone", np.array([100, 4, 0, 120]))
+    taken = np.zeros(len(STEP_COUNTERS), np.int64)
+    taken[STEP_COUNTERS.index("packets")] = 246
+    rooms.packets.set("gone", taken)
+    rooms.receive_what_was_taken()
+    assert rooms.rings.sums() == {"received": 250, "kernel_drops": 4, "freezes": 0, "shown": 270}
+    rooms.receive_what_was_taken()
+    assert rooms.rings.sums()["received"] == 250, "they are even now"
+
+
 def test_frames_are_lost_only_where_nothing_is_on_its_way(tmp_path: Path) -> None:
     rooms = _rooms(tmp_path)
     rooms.rings.set("ring", np.array([100, 0, 0, 0]))
