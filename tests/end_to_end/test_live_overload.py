@@ -13,10 +13,21 @@ from pathlib import Path
 import dpkt
 
 from tests.bench.sender import Frames, send
-from tests.end_to_end.live_daemon import CONFIG, FAR_END, LiveDaemon, eventually, live_daemon
+from tests.end_to_end.live_daemon import CONFIG, FAR_END, LiveDaemon, eventually, far_end, live_daemon
+from tests.wire.flows.frames import ACK, PSH, SYN, tcp
 
 #: What the daemon gives up by itself, and what comes when even that is not enough.
 LOST = ("shed_packets_total overload", "kernel_dropped_packets_total")
+
+
+MACS = bytes.fromhex("0200000000020200000000010800")
+
+
+def send_one(daemon: LiveDaemon, frame: bytes) -> None:
+    """One more frame, counted as the others."""
+    with far_end() as sock:
+        sock.send(frame)
+    daemon.sent += 1
 
 
 @contextmanager
@@ -49,17 +60,34 @@ def frames_to_send(daemon: LiveDaemon, folder: Path) -> Frames:
     return Frames(path, len(daemon.frames))
 
 
+def elephant(segments: int) -> Iterator[bytes]:
+    """A connection that has been opened and uploads, 100 bytes a segment."""
+    ends = ("10.0.7.7", 50_000, "192.0.2.7", 9_999)
+    yield MACS + tcp(*ends, SYN, 999)
+    for number in range(segments):
+        yield MACS + tcp(*ends, PSH | ACK, 1000 + 100 * number, bytes(100))
+
+
 def test_every_packet_of_an_overload_is_accounted_for(root: Path, tmp_path: Path) -> None:
     config = CONFIG.replace("flows: {{", "flows: {{elephant_bytes: 5000, ")
     with live_daemon(root, tmp_path, config=config) as daemon:
         daemon.send()
         eventually(lambda: daemon.settled(daemon.sent))
         frames = frames_to_send(daemon, tmp_path)
+        upload = elephant(10_000)
+        for _ in range(100):  # more than elephant_bytes before anything is given up
+            send_one(daemon, next(upload))
         with a_part_of_its_time(daemon.pids()["worker 0"], 0.01, 0.3):
             start = time.monotonic()
             while not all(daemon.metrics().get(name) for name in LOST):
                 daemon.sent += send(frames, FAR_END, 0, 100_000, 20).packets
                 assert time.monotonic() - start < 120
+        # It takes a second a level to return: while elephants are given up, this one is counted only.
+        while not daemon.metrics().get("elephant_packets_total"):
+            assert daemon.metrics()["overload_level"] > 0, "no packet of an elephant was only counted"
+            for _ in range(10):
+                send_one(daemon, next(upload))
+                time.sleep(0.01)
         eventually(lambda: daemon.settled(daemon.sent))
         told = daemon.metrics()
         assert told["overload_total elephants"] >= told["overload_total names"] > 0
