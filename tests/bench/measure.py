@@ -20,6 +20,7 @@ PEERS = ROOT / "tests" / "bench" / "peers"
 #: The command of this very checkout, whether installed or not (run_once starts it in ROOT).
 CAMPUSWATCH = (sys.executable, "-c", "from monitor.cli import main; main()")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def tools(nfstream_python: Path | None, wanted: list[str]) -> list[Tool]:
     return [tool for tool in found if tool.name in wanted and not absent.get(tool.name, False)]
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
     """The process and its descendants, by the kernel's own list of children."""
     found, at = [root], 0
     while at < len(found):
@@ -137,6 +138,28 @@ def resident_kib(process: int) -> tuple[int, int]:
     return resident, resident - shared
 
 
+def pss_kib(process: int, apart: str = "") -> tuple[int, int]:
+    """KiB of PSS of a process: without the mappings whose line holds `apart`, and of these."""
+    if not apart:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+        return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]), 0
+    rest = of_apart = 0
+    is_apart = False
+    for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
+        word = line.split()
+        if not word[0].endswith(":"):  # the line that a mapping begins with
+            is_apart = apart in line
+        elif word[0] == "Pss:":
+            rest, of_apart = (rest, of_apart + int(word[1])) if is_apart else (rest + int(word[1]), of_apart)
+    return rest, of_apart
+
+
+def cpu_seconds(process: int) -> float:
+    """What the threads of a process have spent."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
 class _Memory(threading.Thread):
     """Watches a process and its children every 20 ms."""
 
@@ -148,7 +171,7 @@ class _Memory(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.02):
-            sizes = [resident_kib(process) for process in _tree(self._process)]
+            sizes = [resident_kib(process) for process in tree(self._process)]
             self.peak_kib = max(self.peak_kib, sum(size for size, _ in sizes))
             self.anonymous_kib = max(self.anonymous_kib, sum(size for _, size in sizes))
 

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.measure import PEERS, ROOT
+from tests.bench.measure import PEERS, ROOT, cpu_seconds, tree
 from tests.end_to_end.live_daemon import FAR_END, TAP, LiveDaemon, eventually
 from tests.wire.capture.namespaces import promiscuity, sender
 
@@ -161,27 +161,16 @@ class Peer(Receiver):
 def _cpu_moves(pid: int) -> bool:
     """Whether a process and its children use more than a tenth of a core."""
 
-    def used() -> int:
-        total = 0
-        for each in (pid, *_children(pid)):
-            try:
-                fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
-            except FileNotFoundError:
-                continue
-            total += int(fields[11]) + int(fields[12])
+    def used() -> float:
+        total = 0.0
+        for each in tree(pid):
+            with contextlib.suppress(FileNotFoundError):
+                total += cpu_seconds(each)
         return total
 
     before = used()
     time.sleep(1)
-    return used() - before > os.sysconf("SC_CLK_TCK") // 10
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [int(child) for child in listed]
+    return used() - before > 0.1
 
 
 def _matched(pattern: str) -> Callable[[str], int]:

@@ -33,10 +33,10 @@ import dpkt
 import numpy as np
 
 from tests.bench import campus_mix
+from tests.bench.measure import ROOT, pss_kib
 from tests.bench.receivers import BECAME
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, far_end, live_daemon
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST_MINUTES = 24 * 60
 _SAMPLE_SECONDS = 30.0
 _GROWTH = 1.05
@@ -115,7 +115,7 @@ def load(daemon: LiveDaemon, folder: Path) -> list[bytes]:
 def look(daemon: LiveDaemon, since: float, leave_out: str = "") -> Sample:
     """A sample of the running daemon; `leave_out`: a file whose mapped pages are not counted."""
     pids = daemon.pids()
-    memory = {name: _pss_kib(pid, leave_out) / 1024 for name, pid in pids.items()}
+    memory = {name: pss_kib(pid, leave_out)[0] / 1024 for name, pid in pids.items()}
     return Sample(
         time.monotonic() - since,
         sum(memory.values()),
@@ -123,20 +123,6 @@ def look(daemon: LiveDaemon, since: float, leave_out: str = "") -> Sample:
         sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids.values()),
         daemon.sent,
     )
-
-
-def _pss_kib(pid: int, leave_out: str) -> int:
-    if not leave_out:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
-    total, counts = 0, True
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        word = line.split()
-        if not word[0].endswith(":"):  # the line that a mapping begins with
-            counts = not line.endswith(leave_out)
-        elif word[0] == "Pss:" and counts:
-            total += int(word[1])
-    return total
 
 
 def drive(daemon: LiveDaemon, minutes: float, rate: int) -> list[Sample]:

@@ -31,12 +31,13 @@ from detectors.catalogue.settings import CatalogueSettings
 from monitor.shipped import shipped
 from monitor.simulate.simulate import write_capture
 from tests.bench import paced_worker
+from tests.bench.measure import ROOT
+from tests.bench.receivers import BECAME
 from tests.bench.soak import Sample, judged, look
 from tests.bench.week import scenario
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
 from wire.capture.files import open_captures
 
-ROOT = Path(__file__).resolve().parents[2]
 _SEED, _DAYS, _SCALE = 702, 7, 0.2
 _SAMPLES = 240
 _CONFIG = """
@@ -44,7 +45,7 @@ state: {{directory: {folder}/state, runtime_directory: {folder}/run}}
 metrics: {{port: 0}}
 capture: {{ring_mib: 4}}
 """
-_BECAME = tuple(f"{what}_packets_total" for what in ("decoded", "rejected", "duplicate", "shed"))
+_BECAME = tuple(f"{what}_packets_total" for what in BECAME)
 _RUN = """
 import sys
 from functools import partial

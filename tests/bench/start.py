@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.measure import CAMPUSWATCH, ROOT
+from tests.bench.measure import CAMPUSWATCH, ROOT, cpu_seconds, pss_kib
 from tests.end_to_end.live_daemon import FAR_END, TAP, LiveDaemon, eventually
 from tests.wire.capture.namespaces import ip, own_namespace, pair, promiscuity, sender
 
@@ -42,7 +42,6 @@ metrics: {{port: 0}}
 """
 _EVERY_SECONDS = 0.02
 _SETTLES_SECONDS = 15.0
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _TINY = "dig.pcap"
 
 
@@ -85,34 +84,17 @@ def _until_captured(began: float) -> float:
     return time.monotonic() - began
 
 
-def memory(pid: int) -> tuple[float, float]:
-    """MiB of PSS of a process: without the rings, and of the rings."""
-    rest = rings = 0
-    in_ring = False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        word = line.split()
-        if not word[0].endswith(":"):  # the line that a mapping begins with
-            in_ring = word[-1].startswith("socket:")
-        elif word[0] == "Pss:":
-            rings, rest = (rings + int(word[1]), rest) if in_ring else (rings, rest + int(word[1]))
-    return rest / 1024, rings / 1024
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
-
-
 def idle(daemon: LiveDaemon, seconds: float) -> dict[str, float]:
     """What the processes cost while nothing comes."""
     time.sleep(_SETTLES_SECONDS)
     pids = daemon.pids()
-    before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     time.sleep(seconds)
     told: dict[str, float] = {}
     for name, pid in pids.items():
-        told[f"cpu_percent {name}"] = 100 * (_cpu_seconds(pid) - before[name]) / seconds
-        told[f"pss_mib {name}"], told[f"ring_mib {name}"] = memory(pid)
+        told[f"cpu_percent {name}"] = 100 * (cpu_seconds(pid) - before[name]) / seconds
+        rest, rings = pss_kib(pid, apart="socket:")
+        told[f"pss_mib {name}"], told[f"ring_mib {name}"] = rest / 1024, rings / 1024
     for what in ("cpu_percent", "pss_mib"):
         told[what] = sum(value for name, value in told.items() if name.startswith(f"{what} "))
     return told
@@ -134,7 +116,7 @@ def measured(idle_seconds: float) -> dict[str, float]:
         daemon = LiveDaemon(ROOT, Path(name), config=_CONFIG)
         try:
             seen = start(daemon)
-            seen |= {f"cpu {name}": _cpu_seconds(pid) for name, pid in daemon.pids().items()}
+            seen |= {f"cpu {name}": cpu_seconds(pid) for name, pid in daemon.pids().items()}
             if idle_seconds:
                 print(json.dumps({"idle": idle(daemon, idle_seconds)}), flush=True)
         finally:

@@ -9,14 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor.daemon.control import ask
 from monitor.errors import CUT_OFF
+from tests.end_to_end.live_daemon import eventually
 
 NET_RAW_ALONE = 1 << 13
 
@@ -88,15 +88,6 @@ def supervised(root: Path, tmp_path: Path) -> Iterator[Supervised]:
         running.process.wait()
         running.process.stderr.close()  # type: ignore[union-attr]
         running.manager.close()
-
-
-def eventually(true: Callable[[], object], seconds: float = 120.0) -> object:
-    """Wait until something holds; what it gave."""
-    give_up = time.monotonic() + seconds
-    while not (value := true()):
-        assert time.monotonic() < give_up, "it never came to hold"
-        time.sleep(0.02)
-    return value
 
 
 def effective(pid: int) -> dict[str, int]:
