@@ -10,6 +10,8 @@ from detectors.rules.sensor_degraded import GAP_REASONS, Gap, sensor_degraded
 
 #: Losses that are no further apart than this are one gap.
 _CALM_NS = 60_000_000_000
+#: Whose death leaves nobody to see, the graver the later.
+_DEATHS = ("worker_lost", "analysis_renewed", "analysis_lost", "daemon_lost")
 
 
 class Gaps:
@@ -31,11 +33,11 @@ class Gaps:
     def lost(self, reason: str, clock_ns: int, worker: int | None = None) -> None:
         """From this moment a worker, or all (None), do not see. Nothing before the first packet.
 
-        Where they saw nothing already, it began then, and the later reason is the one that lasts.
+        Where they saw nothing already, it began then, and the graver of both reasons is told.
         """
         if clock_ns > 0:
-            _, since_ns = self._lost.get(worker, (reason, clock_ns))
-            self._lost[worker] = reason, since_ns
+            earlier, since_ns = self._lost.get(worker, (reason, clock_ns))
+            self._lost[worker] = max(earlier, reason, key=_DEATHS.index), since_ns
 
     def seeing(self, clock_ns: int, worker: int) -> list[Finding]:
         """A worker sees; the findings of the gaps that end with that."""

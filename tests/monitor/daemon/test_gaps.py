@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from detectors.findings import Origin
 from monitor.daemon.gaps import Gaps
@@ -83,12 +84,13 @@ def test_a_loss_shortly_before_a_crash_is_told_by_the_next_life() -> None:
     assert unseen.start_ns == T
 
 
-def test_a_death_during_a_gap_gives_it_its_reason() -> None:
+@pytest.mark.parametrize("deaths", [("analysis_lost", "daemon_lost"), ("daemon_lost", "analysis_lost")])
+def test_a_gap_of_several_deaths_bears_the_gravest(deaths: tuple[str, str]) -> None:
     gaps = Gaps(ORIGIN, workers=1)
-    gaps.lost("analysis_lost", T)
+    gaps.lost(deaths[0], T)
     again = Gaps(ORIGIN, workers=1)
     again.restore(gaps.state())
-    again.lost("daemon_lost", T + SECOND_NS)
+    again.lost(deaths[1], T + SECOND_NS)
     (finding,) = again.seeing(T + 2 * SECOND_NS, worker=0)
     assert (finding.evidence["reason"], finding.start_ns) == ("daemon_lost", T)
     assert again.counts["daemon_lost"] == 1
