@@ -1,7 +1,8 @@
 """A model: a forest and its calibration for each group of hosts and each length of window.
 
 A part that has too little to learn from is missing, and the pooled one of that length, learned from
-every group, stands in. Without a pooled part for hours, hours are `cold`.
+every group, stands in; so it does for a group that all windows are of, whose own part would be the same.
+Without a pooled part for hours, hours are `cold`.
 """
 
 from __future__ import annotations
@@ -81,11 +82,12 @@ class Model:
             ours, theirs = (each[_of_length(each, seconds)] for each in (training, calibration))
             if seconds == HOUR_SECONDS:
                 theirs = with_peaks(model, calibration[_of_length(calibration, MINUTE_SECONDS)], theirs)
-            for group in (POOLED, *range(len(GROUPS))):
-                own, other = (
-                    each if group == POOLED else each[each["group"] == group] for each in (ours, theirs)
-                )
-                if _enough(len(own), len(other), seconds, group):
+            if seconds == MINUTE_SECONDS or _enough(len(ours), len(theirs), seconds):
+                model.parts[seconds, POOLED] = model._learn_part(ours, theirs, settings)
+            for group in range(len(GROUPS)):
+                own, other = (each[each["group"] == group] for each in (ours, theirs))
+                all_are = len(own) == len(ours) and len(other) == len(theirs)
+                if _enough(len(own), len(other), seconds) and not all_are:
                     model.parts[seconds, group] = model._learn_part(own, other, settings)
         return model
 
@@ -210,9 +212,7 @@ def _of_length(windows: NDArray[np.void], seconds: int) -> NDArray[np.bool_]:
     return np.asarray((windows["seconds"] == HOUR_SECONDS) == (seconds == HOUR_SECONDS))
 
 
-def _enough(training: int, calibration: int, seconds: int, group: int) -> bool:
-    if seconds == MINUTE_SECONDS and group == POOLED:
-        return True
+def _enough(training: int, calibration: int, seconds: int) -> bool:
     return training >= LEAST_TRAINING[seconds] and calibration >= LEAST_CALIBRATION[seconds]
 
 

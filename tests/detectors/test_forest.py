@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from detectors.forest.calibration import Calibration
 from detectors.forest.features import matrix, scaled, unscaled
+from detectors.forest.host_groups import CLIENTS, SERVERS
 from detectors.forest.isolation import ForestSettings, IsolationForest
-from detectors.forest.model import Model
+from detectors.forest.model import POOLED, Model
 from detectors.forest.model_file import ModelFileError, load, save
 from detectors.forest.scorers import ReplayScorer
 from detectors.window_features import (
@@ -104,6 +105,20 @@ def test_an_explanation_names_what_was_planted(model: Model) -> None:
     ports = next(reason for reason in reasons if reason.feature == "server_ports")
     assert ports.seen == pytest.approx(50_000, rel=1e-3)
     assert 5 < ports.usual < 80
+
+
+def test_a_group_is_judged_by_its_own_forest_unless_there_is_no_other() -> None:
+    training, calibration = usual_windows(5_000, 13), usual_windows(3_000, 14)
+    alone = Model.learn(training, calibration, ForestSettings(trees=5))
+    assert set(alone.parts) == {(60, POOLED)}
+    for each in (training, calibration):
+        each["group"][::3] = SERVERS
+    both = Model.learn(training, calibration, ForestSettings(trees=5))
+    assert set(both.parts) == {(60, POOLED), (60, CLIENTS)}  # of servers there are too few
+    rows = usual_windows(50, 15)
+    for model, part in ((alone, alone.parts[60, POOLED]), (both, both.parts[60, CLIENTS])):
+        model.score(rows)
+        np.testing.assert_array_equal(rows["score"], part.forest.score(matrix(rows)))
 
 
 def test_row_order_does_not_change_a_score() -> None:
