@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,6 +17,7 @@ MINUTE = 60_000_000_000
 START = 28_333_334 * MINUTE  # some minute of 2023
 
 
+@cache
 def pair(address: str) -> tuple[int, int]:
     """An address as two halves."""
     parsed = ip_address(address)
