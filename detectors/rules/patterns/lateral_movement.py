@@ -28,7 +28,8 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray(inside & np.isin(rows["server_port"], ADMINISTRATION_PORTS))
 
 
-def _judge(span: Span) -> list[Signal]:
+def many_peers(span: Span) -> list[Signal]:
+    """A sign for each host whose rows of a span name at least LEAST_PEERS peers."""
     groups = span.group()
     peers = groups.distinct(span.peer)
     ports = groups.distinct(span.rows["server_port"].astype(np.int64))
@@ -40,4 +41,4 @@ def _judge(span: Span) -> list[Signal]:
     ]
 
 
-LATERAL_MOVEMENT = Pattern("lateral-movement", 5, _select, _judge)
+LATERAL_MOVEMENT = Pattern("lateral-movement", 5, _select, many_peers)

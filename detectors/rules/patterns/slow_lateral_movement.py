@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
-from detectors.rules.patterns.lateral_movement import LEAST_PEERS
-from detectors.rules.patterns.pattern import Pattern, Span
-from detectors.rules.signal import Signal, confidence
+from detectors.rules.patterns.lateral_movement import many_peers
+from detectors.rules.patterns.pattern import Pattern
 
 _HOURS = 2
 
@@ -23,16 +22,4 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray(rows["entered"] > 0)
 
 
-def _judge(span: Span) -> list[Signal]:
-    groups = span.group()
-    peers = groups.distinct(span.peer)
-    ports = groups.distinct(span.rows["server_port"].astype(np.int64))
-    return [
-        span.signal(
-            groups.rows_of(at), confidence(peers[at], LEAST_PEERS), {"peers": peers[at], "ports": ports[at]}
-        )
-        for at in groups.strongest(peers >= LEAST_PEERS, peers)
-    ]
-
-
-SLOW_LATERAL_MOVEMENT = Pattern("lateral-movement", _HOURS, _select, _judge, "slow", HOUR_NS)
+SLOW_LATERAL_MOVEMENT = Pattern("lateral-movement", _HOURS, _select, many_peers, "slow", HOUR_NS)
