@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts
-from detectors.per_name import PerName, registered_domain, rows_of_askers
+from detectors.per_name import PerName, registered_domain
 from wire.names.strings import StringTable
 
 #: Characters below the registered domain from which on a name may carry data.
@@ -15,12 +16,7 @@ LEAST_CARRIED = 52
 
 DNS_ROW = np.dtype(
     [
-        ("window_start_ns", "i8"),
-        ("flow", "i8"),
-        ("host_hi", "u8"),
-        ("host_lo", "u8"),
-        ("peer_hi", "u8"),
-        ("peer_lo", "u8"),
+        *HOST_AND_PEER,
         ("base", "i4"),  # number of the registered domain
         ("name", "i4"),  # string id
         ("carried", "i4"),  # characters below the registered domain
@@ -45,7 +41,7 @@ class LongNames:
         of_delta, names = of_delta[known], names[known]
         carried, base = self._names.of(names)
         long = carried >= LEAST_CARRIED
-        rows = rows_of_askers(DNS_ROW, deltas, of_delta[long])
+        rows = rows_of_callers(DNS_ROW, deltas[of_delta[long]])
         rows["name"], rows["base"], rows["carried"] = names[long], base[long], carried[long]
         return rows
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.asked_names import ASKED
+from detectors.host_and_peer import HOST_AND_PEER
 from detectors.networks import Networks, is_group
 from wire.flows.records import ICMP, ICMP6, TCP
 
@@ -16,12 +17,7 @@ _RST = 0x04
 
 HOST_ROW = np.dtype(
     [
-        ("window_start_ns", "i8"),
-        ("flow", "i8"),
-        ("host_hi", "u8"),
-        ("host_lo", "u8"),
-        ("peer_hi", "u8"),
-        ("peer_lo", "u8"),
+        *HOST_AND_PEER,
         ("bytes_out", "i8"),  # sent by the host, whole frames
         ("bytes_in", "i8"),
         ("payload_out", "i8"),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined, count, distinct, share, total
+from detectors.host_and_peer import HOST_AND_PEER
 from detectors.host_rows import AS_CLIENT
 from detectors.open_rows import OPEN_ROW
 from detectors.rules.patterns.brute_force import LOGIN_PORTS, MOST_BYTES
@@ -26,12 +27,7 @@ _FIN, _RST = 0x01, 0x04
 
 HOUR_ROW = np.dtype(
     [
-        ("window_start_ns", "i8"),  # the hour, aligned to the epoch
-        ("flow", "i8"),  # 0
-        ("host_hi", "u8"),
-        ("host_lo", "u8"),
-        ("peer_hi", "u8"),
-        ("peer_lo", "u8"),
+        *HOST_AND_PEER,  # of the hour, aligned to the epoch; flow 0
         ("bytes_out", "i8"),
         ("bytes_in", "i8"),
         ("opened", "i4"),

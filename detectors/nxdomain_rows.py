@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.dns_counts import NewDns
+from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from detectors.parts import Parts, json_of, of_json
-from detectors.per_name import PerName, registered_domain, rows_of_askers
+from detectors.per_name import PerName, registered_domain
 from wire.names.strings import StringTable
 
 #: A flow's new names count as missing when at least this share of what it asked was NXDOMAIN.
@@ -17,12 +18,7 @@ _LOCAL = frozenset((b"arpa", b"local", b"lan", b"home", b"internal", b"localdoma
 
 NX_ROW = np.dtype(
     [
-        ("window_start_ns", "i8"),
-        ("flow", "i8"),
-        ("host_hi", "u8"),
-        ("host_lo", "u8"),
-        ("peer_hi", "u8"),
-        ("peer_lo", "u8"),
+        *HOST_AND_PEER,
         ("base", "i4"),  # number of the registered domain
         ("generated", "u1"),  # 1: its label looks drawn at random
         ("server_port", "u2"),
@@ -67,7 +63,7 @@ class MissingNames:
         chosen = missing[dns.of_delta] & (dns.names >= 0)
         base, generated = self._names.of(dns.names[chosen])
         known = base != _NO_DOMAIN
-        rows = rows_of_askers(NX_ROW, deltas, dns.of_delta[chosen][known])
+        rows = rows_of_callers(NX_ROW, deltas[dns.of_delta[chosen][known]])
         rows["base"], rows["generated"] = base[known], generated[known]
         return rows
 

@@ -1,4 +1,4 @@
-"""What detectors know of each distinct DNS name, worked out once a name; and rows of who asked for it."""
+"""What detectors know of each distinct DNS name, worked out once a name."""
 
 from __future__ import annotations
 
@@ -50,17 +50,3 @@ class PerName:
             self._known[name] = self._judge(_ESCAPED.sub(b"?", self._strings[name]))
             self._judged[name] = True
         return self._known[names, 0], self._known[names, 1]
-
-
-def rows_of_askers(
-    dtype: np.dtype[np.void], deltas: NDArray[np.void], of_delta: NDArray[np.int64]
-) -> NDArray[np.void]:
-    """A row a question: minute and flow, the host that asked, the peer and port that it asked."""
-    rows = np.zeros(len(of_delta), dtype)
-    asked = deltas[of_delta]
-    for field in ("window_start_ns", "flow", "server_port"):
-        rows[field] = asked[field]
-    for half in ("hi", "lo"):
-        rows[f"host_{half}"] = asked[f"client_{half}"]
-        rows[f"peer_{half}"] = asked[f"server_{half}"]
-    return rows

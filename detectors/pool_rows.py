@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
+from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from wire.flows.records import TCP
 from wire.names.strings import ABSENT
 
@@ -14,12 +15,7 @@ POOL_KIND = "mining-pool"
 
 POOL_ROW = np.dtype(
     [
-        ("window_start_ns", "i8"),
-        ("flow", "i8"),
-        ("host_hi", "u8"),
-        ("host_lo", "u8"),
-        ("peer_hi", "u8"),
-        ("peer_lo", "u8"),
+        *HOST_AND_PEER,
         ("bytes", "i8"),  # both ways
         ("server_port", "u2"),
         ("spoke", "u1"),  # 1: its first line is a miner's request
@@ -45,12 +41,7 @@ class Pools:
         both = (deltas["payload_bytes_c2s"] > 0) & (deltas["payload_bytes_s2c"] > 0)
         at = np.flatnonzero(((facts["mining"] == 1) | listed) & both & (deltas["protocol"] == TCP))
         picked = deltas[at]
-        rows = np.zeros(len(at), POOL_ROW)
-        for field in ("window_start_ns", "flow", "server_port"):
-            rows[field] = picked[field]
-        for half in ("hi", "lo"):
-            rows[f"host_{half}"] = picked[f"client_{half}"]
-            rows[f"peer_{half}"] = picked[f"server_{half}"]
+        rows = rows_of_callers(POOL_ROW, picked)
         rows["bytes"] = picked["bytes_c2s"] + picked["bytes_s2c"]
         rows["spoke"], rows["listed"] = facts["mining"][at], listed[at]
         return rows
