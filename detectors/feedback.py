@@ -16,12 +16,12 @@ Other patterns, other hosts, and stronger signs are told as ever.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from detectors import json_lines
 from detectors.findings import Origin, Subject
 from detectors.findings_text import PATTERNS
 from detectors.parts import Parts, json_of, of_json
@@ -96,7 +96,7 @@ def add(path: Path, review: Review) -> Review:
         raise FeedbackError(f"{path}: {MOST_REVIEWS} verdicts are in force; take some back first")
     earlier = sum(each.finding == review.finding for each in known.all)
     review = replace(review, id=f"{review.finding[:12]}-{earlier + 1}")
-    _append(path, {"what": "verdict", **asdict(review)})
+    json_lines.append(path, {"what": "verdict", **asdict(review)})
     return review
 
 
@@ -104,7 +104,7 @@ def revert(path: Path, review_id: str, why: str, when: str) -> Review:
     """Take a verdict back. Raises FeedbackError where none such is in force, OSError."""
     for review in read(path).in_force:
         if review.id == review_id:
-            _append(path, {"what": "revert", "id": review_id, "given": when, "reason": why})
+            json_lines.append(path, {"what": "revert", "id": review_id, "given": when, "reason": why})
             return review
     raise FeedbackError(f"{path}: no verdict {review_id} is in force")
 
@@ -122,7 +122,7 @@ def read(path: Path) -> Reviewed:
         raise FeedbackError(f"{path}: larger than {_MOST_BYTES >> 20} MiB")
     reviews: dict[str, Review] = {}
     reverted: dict[str, dict[str, str]] = {}
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+    for number, line in enumerate(json_lines.whole_lines(path), 1):
         try:
             told = json.loads(line)
             if told.pop("what") == "revert":
@@ -256,20 +256,6 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
-
-
-def _append(path: Path, told: dict[str, Any]) -> None:
-    """One line, on the disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(told, ensure_ascii=False, sort_keys=True).encode() + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        held = os.pread(descriptor, _MOST_BYTES, 0)
-        os.ftruncate(descriptor, held.rfind(b"\n") + 1)  # without a line that a crash cut off
-        os.write(descriptor, line)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _review(told: dict[str, Any]) -> Review:

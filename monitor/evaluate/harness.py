@@ -87,6 +87,7 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
     windows, findings = read_windows(folder), read_findings(folder, told_ns)
     positive = positive_hours(folder, incidents)
     hours = figures.host_hours(windows, positive)
+    shown = figures.lifted(hours, findings)
     calibration = figures.calibration(windows, positive)
     judged = windows.start_ns[windows.scored] if windows.scored.any() else windows.start_ns
     span = (int(judged.min()), int(judged.max())) if len(judged) else (0, 0)
@@ -99,10 +100,8 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
         "schema": 1,
         "windows": {"all": len(windows.start_ns), "scored": int(windows.scored.sum())},
         "ranking": figures.ranking(hours),
-        "ranking_with_patterns": figures.ranking(figures.lifted(hours, findings)),
-        "ranking_of_subjects": figures.ranking(
-            figures.of_subjects(figures.lifted(hours, findings), incidents)
-        ),
+        "ranking_with_patterns": figures.ranking(shown),
+        "ranking_of_subjects": figures.ranking(figures.of_subjects(shown, incidents)),
         "incidents": figures.detection(incidents, findings),
         "false_alerts": figures.false_alerts(incidents, late, *span),
         "calibration": [{"level": level, "share": share} for level, share in calibration],

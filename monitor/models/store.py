@@ -20,6 +20,7 @@ from typing import Any
 from detectors.forest.model import Model
 from detectors.forest.model_file import ModelFileError, describe, load, save
 from detectors.forest.promotion import Verdict
+from detectors.json_lines import append, whole_lines
 from monitor.config.config import State
 from monitor.places import state_directory
 
@@ -109,10 +110,9 @@ class ModelStore:
     def history(self) -> list[dict[str, Any]]:
         """What became of models, oldest first."""
         try:
-            lines = (self.folder / HISTORY).read_text(encoding="utf-8").splitlines()
+            return [json.loads(line) for line in whole_lines(self.folder / HISTORY)]
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines]
 
     def _switch(self, file: Path, what: str, why: str) -> None:
         link = self.folder / f"{ACTIVE}.new"
@@ -124,10 +124,7 @@ class ModelStore:
     def _note(self, model: str, what: str, why: str, **more: Any) -> None:
         # A person's act, or a sensor's: the wall clock dates it, beside the event time where there is one.
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / HISTORY).open("a", encoding="utf-8") as history:
-            entry = {"time": when, "what": what, "model": model, "why": why, **more}
-            history.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        append(self.folder / HISTORY, {"time": when, "what": what, "model": model, "why": why, **more})
 
     def _drop_oldest(self) -> None:
         """Keep the last few that people used, and the last few that a sensor learned."""

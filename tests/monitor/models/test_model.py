@@ -108,6 +108,16 @@ def test_a_rollback_goes_further_back_each_time(tmp_path: Path) -> None:
     assert store.rollback("") == first
 
 
+def test_a_history_that_a_crash_cut_off_goes_on(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    first, second = (store.promote(small_model(tmp_path / f"{n}.npz", n), "") for n in (1, 2))
+    with (store.folder / "history.jsonl").open("ab") as history:
+        history.write(b'{"model": "3f')
+    assert [entry["model"] for entry in store.history()] == [first.name, second.name]
+    assert store.rollback("") == first
+    assert [entry["what"] for entry in store.history()] == ["promote", "promote", "rollback"]
+
+
 def test_the_store_keeps_the_last_five(tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "models")
     files = [store.promote(small_model(tmp_path / f"{seed}.npz", seed), "") for seed in range(8)]
