@@ -42,6 +42,7 @@ def add_facts(into, facts):  # type: ignore[no-untyped-def]
     into.quic |= facts.quic
     into.dns_kind = max(into.dns_kind, facts.dns_kind)
     into.http = max(into.http, facts.http)
+    into.mining |= facts.mining
     into.personal |= facts.personal
     known = False
     for k in range(len(into.ja3)):
