@@ -38,6 +38,8 @@ from wire.names.hostnames import absolute_form, authority_host, write_host_name
 from wire.names.identifiers import identifiers
 from wire.names.mining import MINING, asks_a_pool
 from wire.names.strings import intern
+from wire.names.user_agent import write_products
+from wire.names.words import TOKEN, is_text, is_word, line_end
 from wire.names.work import (
     COUNT_HTTP_MALFORMED,
     CURSOR_AT,
@@ -50,12 +52,9 @@ from wire.names.work import (
 #: A request line or field line beyond this ends the reading of the stream.
 LINE_MAX_BYTES = 16384
 METHOD_MAX_BYTES = 32
-USER_AGENT_MAX_BYTES = 256
-PRODUCT_MAX_BYTES = 64
 _BODY_LIMIT = 1 << 30
 
-_TAB, _LF, _CR, _SPACE, _SLASH, _COLON, _SEMICOLON, _OBJECT = 9, 10, 13, 32, 47, 58, 59, 123
-_OPEN, _CLOSE, _BACKSLASH = 40, 41, 92
+_TAB, _LF, _CR, _SPACE, _COLON, _OBJECT = 9, 10, 13, 32, 58, 123
 
 _HOST = np.frombuffer(b"host", np.uint8)
 _USER_AGENT = np.frombuffer(b"user-agent", np.uint8)
@@ -67,50 +66,6 @@ _ORIGIN = np.frombuffer(b"origin", np.uint8)
 _CONNECT = np.frombuffer(b"CONNECT", np.uint8)
 _VERSION_1 = np.frombuffer(b"HTTP/1.", np.uint8)
 _PREFACE = np.frombuffer(b"PRI * HTTP/2.0\r\n", np.uint8)
-
-
-def _token_table() -> np.ndarray:
-    table = np.zeros(256, np.uint8)
-    table[list(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = 1
-    return table
-
-
-#: 1 for the bytes of a token, RFC 9110 section 5.6.2.
-TOKEN = _token_table()
-
-
-@kernel
-def is_text(data, start, end, text):  # type: ignore[no-untyped-def]
-    """Whether data[start:end] begins with the bytes of `text`, exactly."""
-    if end - start < len(text):
-        return False
-    for i in range(len(text)):
-        if data[start + i] != text[i]:
-            return False
-    return True
-
-
-@kernel
-def is_word(data, start, end, word):  # type: ignore[no-untyped-def]
-    """Whether data[start:end] is `word` (lower case), whatever its case."""
-    if end - start != len(word):
-        return False
-    for i in range(len(word)):
-        byte = data[start + i]
-        if 65 <= byte <= 90:
-            byte += np.uint8(32)
-        if byte != word[i]:
-            return False
-    return True
-
-
-@kernel
-def line_end(data, start, end):  # type: ignore[no-untyped-def]
-    """Position of the next line feed, `end` without one."""
-    at = np.int64(start)
-    while at < end and data[at] != _LF:
-        at += 1
-    return at
 
 
 @kernel
@@ -195,48 +150,6 @@ def _read_request_line(flow, work, strings, data, start, lf):  # type: ignore[no
         _keep_host(flow, intern_host_name(work, strings, data, bounds[0], bounds[1]))
     flow.flags = flags
     flow.body = 0
-
-
-@kernel
-def write_products(data, start, end, text):  # type: ignore[no-untyped-def]
-    """Write the product/version tokens of a User-Agent value, one space between; length in bytes.
-
-    text: uint8[USER_AGENT_MAX_BYTES or more]. Comments, nested or quoted, and bare words are left out:
-    they are where model names, device identifiers and people's own words stand.
-    """
-    length = np.int64(0)
-    at = np.int64(start)
-    depth = 0
-    while at < end:
-        byte = data[at]
-        if depth > 0 and byte == _BACKSLASH:
-            at += 2
-            continue
-        if byte == _OPEN:
-            depth += 1
-        elif byte == _CLOSE:
-            depth = max(0, depth - 1)
-        if depth > 0 or TOKEN[byte] == 0:
-            at += 1
-            continue
-        first = at
-        slash = np.int64(-1)
-        while at < end and (TOKEN[data[at]] == 1 or data[at] == _SLASH):
-            if data[at] == _SLASH and slash < 0:
-                slash = at
-            at += 1
-        size = at - first
-        if slash <= first or slash + 1 >= at or size > PRODUCT_MAX_BYTES:
-            continue
-        if length + size + 1 > USER_AGENT_MAX_BYTES:
-            break
-        if length > 0:
-            text[length] = _SPACE
-            length += 1
-        for i in range(size):
-            text[length + i] = data[first + i]
-        length += size
-    return length
 
 
 @kernel
@@ -359,6 +272,25 @@ def _give_up(flow, work):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _step_chunk(flow, work, data, at, lf):  # type: ignore[no-untyped-def]
+    """Take the line data[at:lf] before a chunk (RFC 9112 section 7.1); the first chunk is looked at."""
+    size = _read_number(data, at, lf, 16)
+    if size < 0:
+        return _give_up(flow, work)
+    work.cursor[CURSOR_AT] = lf + 1
+    if size == 0:
+        flow.flags |= np.uint8(FLAG_LAST_CHUNK | FLAG_HOST_TAKEN)
+        flow.phase[0] = PHASE_HEADERS  # trailers
+    elif flow.flags & FLAG_CHUNK_SEEN:
+        work.cursor[CURSOR_AT] = lf + 1 + size + 2
+    else:
+        flow.flags |= np.uint8(FLAG_CHUNK_SEEN)
+        flow.body = size + 2  # with the line end behind it
+        flow.phase[0] = PHASE_BODY
+    return STEP_AGAIN
+
+
+@kernel
 def step_request(flow, work, strings, data, at, end):  # type: ignore[no-untyped-def]
     """Read one line of requests at data[at], whose phase is REQUEST_LINE, HEADERS, BODY or CHUNKS.
 
@@ -387,21 +319,7 @@ def step_request(flow, work, strings, data, at, end):  # type: ignore[no-untyped
         flow.phase[0] = PHASE_HEADERS
         return STEP_AGAIN
     if phase == PHASE_CHUNKS:
-        size = _read_number(data, at, lf, 16)
-        if size < 0:
-            return _give_up(flow, work)
-        if size == 0:
-            flow.flags |= np.uint8(FLAG_LAST_CHUNK | FLAG_HOST_TAKEN)
-            flow.phase[0] = PHASE_HEADERS  # trailers
-            work.cursor[CURSOR_AT] = lf + 1
-        elif flow.flags & FLAG_CHUNK_SEEN:
-            work.cursor[CURSOR_AT] = lf + 1 + size + 2
-        else:
-            flow.flags |= np.uint8(FLAG_CHUNK_SEEN)
-            flow.body = size + 2  # with the line end behind it
-            flow.phase[0] = PHASE_BODY
-            work.cursor[CURSOR_AT] = lf + 1
-        return STEP_AGAIN
+        return _step_chunk(flow, work, data, at, lf)
     if empty:
         return _end_of_headers(flow, work, lf + 1)
     while lf + 1 < end and data[lf + 1] in (_SPACE, _TAB):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from wire.kernel import kernel
+from wire.names.words import is_text
 
 #: A request is looked for this far: wallet names may stand before the method.
 LOOK_BYTES = 1024
@@ -33,20 +34,9 @@ _TEMPLATE, _BLOCK, _WORK = _word("getblocktemplate"), _word("submitblock"), _wor
 
 
 @kernel
-def _stands(data, at, end, word):  # type: ignore[no-untyped-def]
-    """Whether `word` stands at data[at], before `end`."""
-    if at < 0 or at + len(word) > end or end > len(data):
-        return False
-    for i in range(len(word)):
-        if data[at + i] != word[i]:
-            return False
-    return True
-
-
-@kernel
 def _is(data, at, end, word):  # type: ignore[no-untyped-def]
     """Whether the text data[at:end] is `word`."""
-    return end - at == len(word) and _stands(data, at, end, word)
+    return end - at == len(word) and is_text(data, at, end, word)
 
 
 @kernel
@@ -68,7 +58,7 @@ def _skip_blank(data, at, end):  # type: ignore[no-untyped-def]
 def _names_mining(data, at, end):  # type: ignore[no-untyped-def]
     """Whether the method data[at:end] is a miner's alone."""
     return (
-        _stands(data, at, end, _PREFIX)
+        is_text(data, at, end, _PREFIX)
         or _is(data, at, end, _ETH_LOGIN)
         or _is(data, at, end, _ETH_WORK)
         or _is(data, at, end, _ETH_SUBMIT)

@@ -20,9 +20,10 @@ from wire.names.flow_states import (
     PHASE_TUNNEL,
     PHASE_UNKNOWN,
 )
-from wire.names.http import TOKEN, is_http2_preface, is_word, line_end, looks_like_request
+from wire.names.http import is_http2_preface, looks_like_request
 from wire.names.mining import MINING, MINING_MAYBE, asks_a_pool
 from wire.names.tls import looks_like_handshake
+from wire.names.words import TOKEN, is_word, line_end
 from wire.names.work import (
     COUNT_SOCKS_MALFORMED,
     CURSOR_AT,

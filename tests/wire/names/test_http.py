@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.wire.names.joined import JoinedNamer
 from tests.wire.names.refs import RefMaker
 from wire.names.facts import HTTP_1, HTTP_2_PRIOR_KNOWLEDGE
-from wire.names.http import USER_AGENT_MAX_BYTES, write_products
 from wire.names.namer import NamerSettings
+from wire.names.user_agent import USER_AGENT_MAX_BYTES, write_products
 
 SMALL = NamerSettings(max_flows=64, reassembly_slots=4, max_strings=1 << 10, max_string_bytes=1 << 18)
 
