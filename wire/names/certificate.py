@@ -62,7 +62,7 @@ def _last_common_name(data, at, end, bounds, found):  # type: ignore[no-untyped-
 
 
 @kernel
-def alternatives(data, at, end, bounds):  # type: ignore[no-untyped-def]
+def _alternatives(data, at, end, bounds):  # type: ignore[no-untyped-def]
     """Whether the Extensions data[at:end] hold a subjectAltName (2.5.29.17); its content is bounds[0:2]."""
     if read_element(data, at, end, bounds) != _SEQUENCE:
         return False
@@ -139,7 +139,7 @@ def find_parts(data, start, end, bounds, parts):  # type: ignore[no-untyped-def]
             return False
         at = bounds[1]
         if tag == _EXTENSIONS:
-            if alternatives(data, bounds[0], bounds[1], bounds):
+            if _alternatives(data, bounds[0], bounds[1], bounds):
                 parts[PART_NAMES] = bounds[0]
                 parts[PART_NAMES + 1] = bounds[1]
             break
@@ -158,9 +158,8 @@ def certificate_name(data, parts, whole, found):  # type: ignore[no-untyped-def]
     found[1] = -1
     if not whole:
         return -1
-    if _first_dns_name(data, parts[PART_NAMES], parts[PART_NAMES + 1], bounds, found):
-        return _without_wildcard(data, found)
-    _last_common_name(data, parts[PART_SUBJECT], parts[PART_SUBJECT + 1], bounds, found)
+    if not _first_dns_name(data, parts[PART_NAMES], parts[PART_NAMES + 1], bounds, found):
+        _last_common_name(data, parts[PART_SUBJECT], parts[PART_SUBJECT + 1], bounds, found)
     return _without_wildcard(data, found)
 
 
