@@ -84,10 +84,6 @@ def _add_side(into, side, row, theirs):  # type: ignore[no-untyped-def]
         into.size_std[side] = row.size_std[theirs]
         into.size_min[side] = row.size_min[theirs]
         into.size_max[side] = row.size_max[theirs]
-        into.iat_mean_ms[side] = row.iat_mean_ms[theirs]
-        into.iat_std_ms[side] = row.iat_std_ms[theirs]
-        into.iat_min_ms[side] = row.iat_min_ms[theirs]
-        into.iat_max_ms[side] = row.iat_max_ms[theirs]
         into.ttl_min[side] = row.ttl_min[theirs]
         into.ttl_max[side] = row.ttl_max[theirs]
     else:
@@ -99,7 +95,7 @@ def _add_side(into, side, row, theirs):  # type: ignore[no-untyped-def]
         into.size_max[side] = max(into.size_max[side], row.size_max[theirs])
         into.ttl_min[side] = min(into.ttl_min[side], row.ttl_min[theirs])
         into.ttl_max[side] = max(into.ttl_max[side], row.ttl_max[theirs])
-        _add_gaps(into, side, have - 1, row, theirs, more - 1)
+    _add_gaps(into, side, max(have - 1, 0), row, theirs, more - 1)
     into.packets[side] = have + more
     into.bytes[side] += row.bytes[theirs]
     into.payload_bytes[side] += row.payload_bytes[theirs]

@@ -14,6 +14,7 @@ from wire.kernel import kernel
 from wire.names.events import EVENT_OPEN
 from wire.names.facts import FACTS
 from wire.names.flow_index import claim_state, drop_state, empty_index, empty_states, find_state
+from wire.names.flow_states import BLANK_STATE
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S1, _S32 = np.uint64(1), np.uint64(32)
@@ -71,7 +72,7 @@ class MeetingTables(NamedTuple):
     other_rows: NDArray[np.void]
     lead_facts: NDArray[np.void]  # FACTS: the latest of each side
     other_facts: NDArray[np.void]
-    blanks: NDArray[np.void]  # [0] _KEY
+    blank_key: NDArray[np.void]  # [0] of each: a record at its beginning
     blank_part: NDArray[np.void]
     blank_whole: NDArray[np.void]
     blank_facts: NDArray[np.void]
@@ -80,10 +81,7 @@ class MeetingTables(NamedTuple):
 
 def meeting_tables(flows: int, wholes: int) -> MeetingTables:
     """Room for so many open flows, and for so many of them that were met."""
-    blank_facts = np.zeros(1, FACTS)
-    for name in FACTS.names or ():
-        if FACTS[name].base == np.dtype("i4"):
-            blank_facts[name] = -1
+    blank_facts = BLANK_STATE["facts"].copy()
     return MeetingTables(
         empty_index(flows), empty_states(_KEY, flows), np.zeros(1, _HEADS),
         empty_index(flows), empty_states(_PART, flows), np.zeros(1, _HEADS),
@@ -125,7 +123,7 @@ def meet_events(tables, settings, counts, events, own):  # type: ignore[no-untyp
         hashed = _key_of_event(event, settings)
         place = find_state(tables.key_index, tables.keys, hashed)
         if place < 0:
-            place = claim_state(tables.key_index, tables.keys, tables.blanks, tables.key_heads[0], hashed)
+            place = claim_state(tables.key_index, tables.keys, tables.blank_key, tables.key_heads[0], hashed)
             if place < 0:
                 counts[1] += 1
             else:
@@ -253,12 +251,10 @@ def end_wholes(tables, leaders):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def drop_keys(tables, hashes):  # type: ignore[no-untyped-def]
-    """Free these keys."""
+def drop_keys(tables, hashes, leaders):  # type: ignore[no-untyped-def]
+    """Free these keys, each of the flow that leads it."""
     for i in range(len(hashes)):
-        place = find_state(tables.key_index, tables.keys, hashes[i])
-        if place >= 0:
-            drop_state(tables.key_index, tables.keys, tables.key_heads[0], place)
+        _drop_key(tables, hashes[i], leaders[i])
 
 
 @kernel

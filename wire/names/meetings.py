@@ -1,6 +1,6 @@
 """Meetings: which flows of several workers are parts of one, and what these parts said so far.
 
-    meetings = Meetings(max_flows, workers, vlan)
+    meetings = Meetings(max_flows, workers, vlan, secret)
     own = meetings.meet(events)             False at the openings of flows that belong to an earlier one
     leaders = meetings.learn(deltas, facts) the flow that each belongs to, 0 where it stands alone
     leaders = meetings.note(rows, facts)    the same for rows; counts the parts that are over
@@ -37,6 +37,7 @@ from wire.names.meeting_tables import (
     note_rows,
 )
 from wire.names.wholes import join_deltas, join_rows, standing_of, whole_facts
+from wire.record_arrays import joined
 
 _FIRST = 1 << 10
 
@@ -119,14 +120,13 @@ class Meetings:
         """Forget flows all of whose parts are over."""
         end_wholes(self._tables, leaders)
 
-    def forget_worker(self, worker: int) -> NDArray[np.int64]:
-        """The parts of a worker that died are over; the leaders of the flows they belong to."""
+    def forget_worker(self, worker: int) -> None:
+        """The parts of a worker that died are over, and its flows that stand alone."""
         tables, workers = self._tables, int(self._settings[0])
-        lone = tables.keys["leader"][(tables.keys["flow"] != 0) & (tables.keys["leader"] % workers == worker)]
+        keys = tables.keys[(tables.keys["flow"] != 0) & (tables.keys["leader"] % workers == worker)]
         parts = tables.parts[(tables.parts["flow"] > 0) & (tables.parts["flow"] % workers == worker)]
-        drop_keys(tables, tables.keys["flow"][np.isin(tables.keys["leader"], lone)].copy())
+        drop_keys(tables, keys["flow"].copy(), keys["leader"].copy())
         drop_parts(tables, parts["flow"].copy())
-        return np.unique(parts["leader"])
 
     def _make_room(self, opens: int) -> None:
         """Room for so many openings, up to the bounds."""
@@ -146,6 +146,6 @@ class Meetings:
             if name == "whole":
                 for beside in ("lead_rows", "other_rows", "lead_facts", "other_facts"):
                     old = getattr(tables, beside)
-                    changed[beside] = np.concatenate([old, np.zeros(capacity - len(old), old.dtype)])
+                    changed[beside] = joined([old, np.zeros(capacity - len(old), old.dtype)])
         if changed:
             self._tables = tables._replace(**changed)

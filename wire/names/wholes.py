@@ -98,25 +98,18 @@ def join_rows(tables, held, leaders, out):  # type: ignore[no-untyped-def]
     while i < len(held):
         leader = leaders[i]
         place = find_state(tables.whole_index, tables.wholes, leader)
-        into = out[used]
-        used += 1
         if place < 0:  # it cannot be: a whole is forgotten after its rows
-            out[used - 1] = held[i]
+            out[used] = held[i]
+            used += 1
             i += 1
             continue
         whole = tables.wholes[place]
-        heads = tables.lead_rows if tables.lead_rows[place].flow != 0 else held[i : i + 1]
-        at = place if tables.lead_rows[place].flow != 0 else 0
-        out[used - 1] = heads[at]
-        turned = _is_flipped(heads[at], whole)
-        _write_key(into, heads[at], turned)
-        _clear(into)
-        if tables.other_rows[place].flow != 0 and tables.lead_rows[place].flow != 0:
-            their_row = tables.other_rows[place]
-            first_packets_of_halves(
-                into, tables.lead_rows[place], their_row, _is_flipped(their_row, whole)
-            )
-        into.flow = leader
+        if tables.lead_rows[place].flow != 0:
+            _begin_row(tables, place, tables.lead_rows[place], out, used)
+        else:
+            _begin_row(tables, place, held[i], out, used)
+        into = out[used]
+        used += 1
         end, end_ns = np.int64(END_NONE), np.int64(0)
         first = True
         fins = False
@@ -146,6 +139,20 @@ def join_rows(tables, held, leaders, out):  # type: ignore[no-untyped-def]
         into.tcp_end = END_NONE if whole.open > 0 else end
         whole.lacking = whole.open
     return used
+
+
+@kernel
+def _begin_row(tables, place, head, out, at):  # type: ignore[no-untyped-def]
+    """Write out[at], the row of a whole, as `head` has it, a part's row; nothing is added up yet."""
+    whole = tables.wholes[place]
+    into = out[at]
+    out[at] = head
+    into.flow = whole.flow
+    _write_key(into, head, _is_flipped(head, whole))
+    _clear(into)
+    lead, other = tables.lead_rows[place], tables.other_rows[place]
+    if lead.flow != 0 and other.flow != 0:
+        first_packets_of_halves(into, lead, other, _is_flipped(other, whole))
 
 
 @kernel
