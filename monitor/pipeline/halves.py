@@ -1,6 +1,6 @@
 """HalfJoin: flows of which several workers saw a part each, made one before anything is named or judged.
 
-    halves = HalfJoin(settings, workers)
+    halves = HalfJoin(max_flows, vlan)
     events, steps = halves.join(due)        what others may see: without the parts, with the wholes
     steps = halves.rest()                   all that still waits, at the end
 
@@ -21,6 +21,7 @@ from monitor.pipeline.handover import MAX_WORKERS, Step
 from monitor.pipeline.merge import Due
 from wire.flows.records import DELTA, FLOW_ROW
 from wire.names.meetings import Meetings
+from wire.record_arrays import joined
 
 _MINUTE_NS = 60_000_000_000
 #: Rows that may wait for those of other parts, about 400 bytes each; beyond it they wait no longer.
@@ -36,6 +37,11 @@ class _Waiting:
     offsets: NDArray[np.int64]
     ids: NDArray[np.int32]
 
+    @classmethod
+    def nothing(cls, dtype: np.dtype[np.void]) -> _Waiting:
+        """No records yet."""
+        return cls(np.zeros(0, dtype), np.zeros(0, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32))
+
     def take(self, chosen: NDArray[np.int64]) -> _Waiting:
         """The records at these places."""
         return _Waiting(
@@ -44,20 +50,12 @@ class _Waiting:
 
     def and_(self, more: _Waiting) -> _Waiting:
         """These and more."""
-        if not len(more.records):
-            return self
         return _Waiting(
-            np.concatenate([self.records, more.records]),
+            joined([self.records, more.records]),
             np.concatenate([self.leaders, more.leaders]),
             np.concatenate([self.offsets, more.offsets[1:] + self.offsets[-1]]),
             np.concatenate([self.ids, more.ids]),
         )
-
-
-def _nothing(dtype: np.dtype[np.void]) -> _Waiting:
-    return _Waiting(
-        np.zeros(0, dtype), np.zeros(0, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32)
-    )
 
 
 class HalfJoin:
@@ -66,8 +64,8 @@ class HalfJoin:
     def __init__(self, max_flows: int, vlan: int) -> None:
         self.meetings = Meetings(max_flows, MAX_WORKERS, vlan, secrets.randbits(63))
         self._rows_given_up = 0
-        self._deltas = _nothing(DELTA)
-        self._rows = _nothing(FLOW_ROW)
+        self._deltas = _Waiting.nothing(DELTA)
+        self._rows = _Waiting.nothing(FLOW_ROW)
 
     def join(self, due: Due) -> tuple[NDArray[np.void], list[Step]]:
         """Events without the openings of parts, and steps in which wholes stand for their parts."""
@@ -97,29 +95,11 @@ class HalfJoin:
         of_deltas = self.meetings.learn(step.deltas, step.delta_facts)
         of_rows = self.meetings.note(step.rows, step.row_facts)
         if of_deltas.any():
-            every = _Waiting(step.deltas, of_deltas, step.delta_query_offsets, step.delta_query_ids)
-            self._deltas = self._deltas.and_(every.take(np.flatnonzero(of_deltas)))
-            lone = np.flatnonzero(of_deltas == 0)
-            kept = every.take(lone)
-            step = replace(
-                step,
-                deltas=kept.records,
-                delta_facts=step.delta_facts[lone],
-                delta_query_offsets=kept.offsets,
-                delta_query_ids=kept.ids,
-            )
+            parts, step = _taken_out(step, "delta", of_deltas)
+            self._deltas = self._deltas.and_(parts)
         if of_rows.any():
-            every = _Waiting(step.rows, of_rows, step.row_query_offsets, step.row_query_ids)
-            self._rows = self._rows.and_(every.take(np.flatnonzero(of_rows)))
-            lone = np.flatnonzero(of_rows == 0)
-            kept = every.take(lone)
-            step = replace(
-                step,
-                rows=kept.records,
-                row_facts=step.row_facts[lone],
-                row_query_offsets=kept.offsets,
-                row_query_ids=kept.ids,
-            )
+            parts, step = _taken_out(step, "row", of_rows)
+            self._rows = self._rows.and_(parts)
         return step
 
     def _joined(self, clock_ns: int, at_the_end: bool) -> Step | None:
@@ -145,6 +125,21 @@ class HalfJoin:
         step.row_query_offsets, step.row_query_ids = _united(out, _first_of(out, None))
         self.meetings.end(np.ascontiguousarray(step.rows["flow"][step.rows["checkpoint"] == 0]))
         return step
+
+
+def _taken_out(step: Step, what: str, leaders: NDArray[np.int64]) -> tuple[_Waiting, Step]:
+    """The deltas or rows of a step (`what`) that have a leader, and the step without them."""
+    records, facts = getattr(step, f"{what}s"), getattr(step, f"{what}_facts")
+    offsets, ids = getattr(step, f"{what}_query_offsets"), getattr(step, f"{what}_query_ids")
+    every, lone = _Waiting(records, leaders, offsets, ids), np.flatnonzero(leaders == 0)
+    others = every.take(lone)
+    changed = {
+        f"{what}s": others.records,
+        f"{what}_facts": facts[lone],
+        f"{what}_query_offsets": others.offsets,
+        f"{what}_query_ids": others.ids,
+    }
+    return every.take(np.flatnonzero(leaders)), replace(step, **changed)
 
 
 def _parted(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from wire.capture.frames import FrameBlock
 from wire.flows.table import FlowOutput, FlowSettings, FlowTable
 from wire.names.join import NameJoin, translate
 from wire.names.namer import BY_TIME, Namer, NamerSettings
+from wire.record_arrays import joined
 
 #: Blocks that the flow table may be ahead; each holds up to 65,536 frames and what they yielded.
 _AHEAD = 2
@@ -262,12 +263,12 @@ class AnalysisStages:
 
     def _judge(self, steps: list[Step]) -> None:
         """What flows did in each minute: named, classified, added to the minutes of their hosts."""
-        deltas, facts = _all([step.deltas for step in steps]), _all([step.delta_facts for step in steps])
-        counts = _all([np.diff(step.delta_query_offsets) for step in steps])
+        deltas, facts = joined([step.deltas for step in steps]), joined([step.delta_facts for step in steps])
+        counts = joined([np.diff(step.delta_query_offsets) for step in steps])
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         self.join.name(deltas["flow"], facts)
         classes = self.detectors.classify(facts, deltas)
-        queries = offsets, _all([step.delta_query_ids for step in steps])
+        queries = offsets, joined([step.delta_query_ids for step in steps])
         self.detectors.take(deltas, facts, classes, queries)
 
     def _close(self, due: Due, results: Taker) -> None:
@@ -315,10 +316,6 @@ def _translated(ids: NDArray[np.int32], own: NDArray[np.int32]) -> NDArray[np.in
     return translated
 
 
-def _all(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
 def _ended(rows: NDArray[np.void]) -> NDArray[np.int64]:
     """The flows that are over with their row."""
     ended: NDArray[np.int64] = rows["flow"][rows["checkpoint"] == 0]
@@ -331,7 +328,7 @@ def _one(outputs: list[FlowOutput]) -> FlowOutput:
         return outputs[0]
     last = outputs[-1]
     refs, deltas, rows = (
-        np.concatenate([getattr(each, name) for each in outputs]) for name in ("refs", "deltas", "rows")
+        joined([getattr(each, name) for each in outputs]) for name in ("refs", "deltas", "rows")
     )
     return FlowOutput(last.block, refs, deltas, rows, last.clock_ns, last.active_flows)
 
