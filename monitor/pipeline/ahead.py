@@ -49,7 +49,7 @@ def run_ahead(source: Iterable[_Item], depth: int) -> Iterator[_Item]:
             source.close()
         hand_over(_Over(error))
 
-    thread = threading.Thread(target=work, name="flows", daemon=True)
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         while True:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from monitor.pipeline.handover import MAX_WORKERS, Step
 from wire.names.events import EVENT
+from wire.record_arrays import joined
 
 #: Live, how far in event time the others may get ahead of the slowest worker before it is left behind.
 PATIENCE_NS = 2_000_000_000
@@ -49,7 +50,6 @@ class Merge:
         self._events: list[NDArray[np.void]] = []
         self._passed = 0
         self.late_events = 0
-        self.left_behind = 0
 
     def add(self, step: Step) -> None:
         """Take a step. The first one of a worker that was gone makes it be waited for again."""
@@ -85,11 +85,9 @@ class Merge:
         if not there:
             return max(self._reached)  # all that waits; no further, as the next lives go on from there
         edge, first = min(there), max(there)
-        if self._patience is not None and first - edge > self._patience:
-            self.left_behind += 1
-            edge = first - self._patience
+        if self._patience is not None:
+            edge = max(edge, first - self._patience)
         if sum(map(len, self._waiting)) > MAX_WAITING_STEPS:
-            self.left_behind += 1
             edge = first
         return edge
 
@@ -107,7 +105,7 @@ class Merge:
         """Events that are due, in order; the others wait on. Late ones come as soon as they can."""
         if not self._events:
             return np.zeros(0, EVENT)
-        events = self._events[0] if len(self._events) == 1 else np.concatenate(self._events)
+        events = joined(self._events)
         if len(self._reached) > 1:
             events = events[np.lexsort((events["flow"] % MAX_WORKERS, events["order"]))]
         due = events["order"] < passed

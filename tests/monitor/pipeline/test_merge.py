@@ -63,7 +63,6 @@ def test_who_stalls_is_left_behind_and_what_it_says_later_is_taken_at_once() -> 
     told(merge, step(0, 50))
     told(merge, step(1, 50))
     assert told(merge, step(0, 400, 60, 350)) == ([60], [], 50)
-    assert merge.left_behind == 1
     assert told(merge, step(0, 600, 590)) == ([350], [(0, 400)], 300)
     late = told(merge, step(1, 70, 55))
     assert late is not None
