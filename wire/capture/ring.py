@@ -126,15 +126,13 @@ class Ring:
         table = np.array([self.link_type], np.int32)
         while True:
             self.mend()
-            count = self.take(frames, 0)
+            count = self.take(frames)
             if count:
                 try:
                     yield frames.block(self.memory, count, table)
                 finally:
                     self.release(self.held_whole)
-                continue
-            self.release(self.held_whole)  # whose frames were all unreadable
-            if not wait_for([self], wait_seconds):
+            elif not wait_for([self], wait_seconds):
                 yield None
 
     @property
@@ -161,8 +159,12 @@ class Ring:
         """What the kernel counted for this socket, unless somebody else asks it, too."""
         return self._statistics.read()
 
-    def take(self, frames: FrameArrays, count: int) -> int:
-        """Index what is ready into rows from `count` on; rows filled. The blocks are held."""
+    def take(self, frames: FrameArrays) -> int:
+        """Index what is ready; rows filled. Their blocks are held; those without a readable frame go back.
+
+        To be called when all that was taken before has been released.
+        """
+        count = 0
         while count < len(frames.offset) and (self._left or self._begin_block()):
             start = self._base + (self._held[-1]) * self.plan.block_bytes
             seconds, nanoseconds = self._opened[self._held[-1]].tolist()
@@ -177,6 +179,8 @@ class Ring:
             if left and count < len(frames.offset):
                 self.unreadable += left
                 self._left = 0
+        if not count:
+            self.release(self.held_whole)
         return count
 
     def release(self, blocks: int) -> None:

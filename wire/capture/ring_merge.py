@@ -79,10 +79,8 @@ class _Queue:
     def fill(self) -> None:
         """Index what is ready, when all before it has been given out."""
         if not self.waits:
-            self._first, self._count = 0, self.ring.take(self._rows, 0)
+            self._first, self._count = 0, self.ring.take(self._rows)
             np.maximum.accumulate(self._rows.timestamp_ns[: self._count], out=self._latest[: self._count])
-            if not self._count:
-                self.ring.release(self.ring.held_whole)  # whose frames were all unreadable
 
     def sure_until(self, now: int) -> int:
         """No frame that is still to come from this ring is older than this."""
