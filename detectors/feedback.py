@@ -80,8 +80,8 @@ class Reviewed:
 class Learns(Protocol):
     """Who keeps what was found out of training."""
 
-    def flag(self, host: Address, start_ns: int, end_ns: int) -> None:
-        """Nothing may be learned from it."""
+    def confirm(self, host: Address, start_ns: int, end_ns: int) -> None:
+        """It was true: nothing may be learned from it, and new models must find it, too."""
 
     def clear(self, host: Address, start_ns: int, end_ns: int) -> None:
         """It was usual after all."""
@@ -200,7 +200,7 @@ class Feedback:
         for host in hosts if fresh else ():
             for each in fresh:
                 if self._is_about(each, host):
-                    act = learner.flag if each.verdict == TRUE_POSITIVE else learner.clear
+                    act = learner.confirm if each.verdict == TRUE_POSITIVE else learner.clear
                     act(host, each.start_ns, each.end_ns)
         self._learned.update(each.id for each in fresh)
 

@@ -17,6 +17,8 @@ from detectors.embedding.embedding import Embedding
 from detectors.embedding.track import EmbeddingTrack
 from detectors.feedback import Feedback
 from detectors.findings import Finding, Origin
+from detectors.forest import incidents
+from detectors.forest.incidents import Incidents
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
@@ -301,7 +303,8 @@ class Detectors:
             return ModelScorer(load(settings.model_file))
         if settings.learn_from_replay:
             return ReplayScorer(settings.forest, settings.max_held_windows)
-        return Learner(settings.forest, settings.schedule)
+        known = Incidents() if settings.incidents_file is None else incidents.load(settings.incidents_file)
+        return Learner(settings.forest, settings.schedule, known)
 
 
 def _with(judged: Judged, told: Told) -> Judged:

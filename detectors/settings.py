@@ -37,6 +37,8 @@ class DetectorSettings:
     #: milliseconds, captures that were merged by seconds.
     grace_seconds: int = 15
     model_file: Path | None = None
+    #: Incidents on which a model that was learned is tried; without the file it is tried on none.
+    incidents_file: Path | None = None
     #: Verdicts of people (detectors/feedback.py); need not exist.
     feedback_file: Path | None = None
     #: Without a model file: learn from the first half of the replay. False, as in live running:

@@ -48,7 +48,7 @@ def _code_of(error: Exception) -> int | None:
         return USAGE  # first: what follows imports kernels, which such an environment refuses
     from detectors.catalogue.schema import CatalogueError
     from detectors.feedback import FeedbackError
-    from detectors.forest.model_file import ModelFileError
+    from detectors.forest.array_file import ModelFileError
     from detectors.register.errors import RegisterError
     from monitor.config.config_file import ConfigError
     from monitor.simulate.hosts import ScenarioError

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+#: Windows of simulated incidents, on which new models are tried; made of the scenario beside it.
+INCIDENTS = "configs/incidents/windows.npz"
+
 _HERE = Path(__file__).resolve().parent
 #: In an installed wheel they lie within the package; in a checkout, at the top.
 _INSTALLED, _CHECKOUT = _HERE / "shipped", _HERE.parent

@@ -11,25 +11,31 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.findings import rfc3339
 from detectors.forest.drift import Drift
 from detectors.forest.episode_test import MinuteEvidence
 from detectors.forest.found import Found
+from detectors.forest.incidents import Incidents
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import arrays_of, from_arrays
 from detectors.forest.promotion import Verdict, compare
 from detectors.forest.scorers import score
 from detectors.forest.steady import steady
+from detectors.forest.strange import Strange
 from detectors.grouping import address_ids, distinct, total
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import FEATURE_AT, HOUR_SECONDS, MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
 _HOUR_NS = 3600 * _SECOND_NS
+#: As `collect_seconds`: a century, in which nothing is learned.
+NEVER = 100 * 366 * 86_400
 #: So long after an attempt for which there was too little another one is made.
 _RETRY_NS = _HOUR_NS
 _LASTING_HOURS = 3
 _RECENT_NS = 72 * _HOUR_NS
+_MOST_CONFIRMED = 200  # incidents of 36 windows at most
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
 
@@ -67,6 +73,10 @@ class Learner:
 
     forest: ForestSettings
     schedule: Schedule
+    #: What comes with the program for challengers to be tried on.
+    incidents: Incidents = field(default_factory=Incidents)
+    #: This sensor's own, which people confirmed.
+    confirmed: Incidents = field(default_factory=Incidents)
     model: Model | None = None
     shed: int = 0  # it samples, and sheds nothing
     holds: bool = False
@@ -78,6 +88,7 @@ class Learner:
     drift: Drift = field(default_factory=Drift)  # since the model in use was made
     _kept: list[NDArray[np.void]] = field(default_factory=list)
     _found: Found = field(default_factory=Found)
+    _strange: Strange = field(default_factory=Strange)
     _evidence: MinuteEvidence = field(default_factory=MinuteEvidence)
     _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
     _first_ns: int | None = None
@@ -89,6 +100,7 @@ class Learner:
             return windows
         if self.model is not None:
             score(self.model, windows, self._evidence)
+            self._strange.take(windows, self._found)
         self.drift.take(_minutes(windows))
         self._keep(windows)
         now_ns = int(windows["window_start_ns"].max()) + MINUTE_NS
@@ -107,6 +119,14 @@ class Learner:
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What a host did from start to end was found: no model learns from it."""
         self._found.add(host, start_ns, end_ns)
+
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What was found of a host was true: challengers are tried on it from now on."""
+        self.flag(host, start_ns, end_ns)
+        name = f"confirmed {rfc3339(start_ns)}"
+        windows = self._strange.of(host, start_ns, end_ns)
+        known = self.confirmed.newest(_MOST_CONFIRMED - 1)
+        self.confirmed = known.and_those(Incidents.of({name: windows}))
 
     @property
     def learning(self) -> Learning:
@@ -139,6 +159,7 @@ class Learner:
             **under("drift", self.drift.state()),
         }
         parts |= under("evidence", self._evidence.state())
+        parts |= {"strange": self._strange.windows, **under("confirmed", self.confirmed.state())}
         if self.model is not None:
             parts |= under("model", arrays_of(self.model))
             settings = self.model.forest.settings
@@ -154,6 +175,9 @@ class Learner:
         self._kept = [parts["sample"]]
         self.drift.restore(within("drift", parts))
         self._evidence.restore(within("evidence", parts))
+        if "strange" in parts:  # states of earlier versions have none
+            self._strange = Strange(parts["strange"])
+            self.confirmed = Incidents.restored(within("confirmed", parts))
         if "forest" in parts:
             trees, max_samples, seed = parts["forest"].tolist()
             self.model = from_arrays(within("model", parts), ForestSettings(trees, max_samples, seed))
@@ -192,7 +216,7 @@ class Learner:
         challenger = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
         recent_ns = now_ns - _RECENT_NS
         recent = clean[calibrates & (clean["window_start_ns"] >= recent_ns)]
-        self.verdict = compare(challenger, self.model, recent)
+        self.verdict = compare(challenger, self.model, recent, self.incidents.and_those(self.confirmed))
         self.trained_ns = now_ns
         self.trainings += 1
         if self.verdict.holds:

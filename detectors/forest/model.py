@@ -128,6 +128,13 @@ class Model:
         for part, chosen, _ in self._shares(windows):
             windows["alarm_p"][chosen] = part.tail.p_values(pair[chosen])
 
+    def least(self, windows: NDArray[np.void]) -> NDArray[np.float64]:
+        """The least alarm_p that each WINDOW could get, whatever it showed; 1 where no part takes it."""
+        least = np.ones(len(windows))
+        for part, chosen, _ in self._shares(windows):
+            least[chosen] = part.tail.smallest
+        return least
+
     def explain(
         self, windows: NDArray[np.void], top: int = 3, level: float | None = None
     ) -> list[tuple[Reason, ...]]:

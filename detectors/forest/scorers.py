@@ -33,6 +33,9 @@ class Scorer(Protocol):
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What a host did from start to end was found: nothing may be learned from it."""
 
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """It was found, and people say rightly so."""
+
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """It was found falsely: it may be learned from."""
 
@@ -65,6 +68,9 @@ class ModelScorer:
         return windows
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """Learns nothing anyway."""
+
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """Learns nothing anyway."""
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
@@ -110,6 +116,9 @@ class ReplayScorer:
         return np.zeros(0, WINDOW)
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        """What it learns from is settled by the halves."""
+
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What it learns from is settled by the halves."""
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:

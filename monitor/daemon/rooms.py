@@ -77,6 +77,7 @@ class Rooms:
         model = learner.model if learner.verdict.holds else None
         store = ModelStore(models_folder(self.config.state))
         store.keep(model, learner.verdict, rfc3339(learner.trained_ns))
+        store.keep_incidents(learner.confirmed)
 
     @property
     def clock_ns(self) -> int:

@@ -14,23 +14,23 @@ import typer
 from numpy.typing import NDArray
 
 from detectors.findings import rfc3339
+from detectors.forest import incidents
+from detectors.forest.array_file import ModelFileError
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
 from detectors.forest.model import PART_NAMES, Model
-from detectors.forest.model_file import ModelFileError, describe, load, save
+from detectors.forest.model_file import describe, load, save
 from detectors.forest.promotion import compare as verdict_on
 from detectors.forest.trust import LENGTHS, tails_of
-from detectors.host_context import ContextSettings, refill
-from detectors.window_features import FEATURE_NAMES, WINDOW
 from monitor.config import config_file
 from monitor.config.config import Config
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
 from monitor.evaluate.outcome import HOUR_NS, positive_hours
 from monitor.evaluate.truth import TruthError, load_incidents
+from monitor.models.replayed import read_windows, replayed
 from monitor.models.store import ModelStore, models_folder
-from monitor.replay.session import Session
+from monitor.shipped import INCIDENTS, shipped
 from sinks.records.folder import WINDOWS
-from wire.capture.files import open_captures
 
 #: Entries of the history that are shown.
 _SHOWN = 20
@@ -41,17 +41,12 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
     config = config_file.load(config_path)
     with tempfile.TemporaryDirectory(prefix="campuswatch-train-") as folder:
         results = Path(folder) / "results"
-        with (
-            open_captures(captures) as reader,
-            Session(reader, config, results, pseudonymise=False, learn_live=True) as session,
-        ):
-            session.carry(reader, lambda clock_ns: None)
-            summary = session.publish()
-        windows = read_windows(results / WINDOWS)
+        summary = replayed(captures, config, results)
+        windows, _ = read_windows(results / WINDOWS)
         if truth is not None:
             windows = windows[~_positive(windows, results, truth)]
     schedule = Schedule(collect_seconds=0)
-    learner = Learner(ForestSettings(), schedule)
+    learner = Learner(ForestSettings(), schedule, incidents.load(shipped(INCIDENTS)))
     learner.take(windows)
     if learner.trainings == 0:
         raise CommandEnd(
@@ -62,8 +57,10 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
         missed = ", ".join(learner.verdict.missed) if learner.verdict else ""
         raise CommandEnd(USAGE, f"the model does not hold: it misses planted windows ({missed}); not written")
     save(learner.model, file)
+    known, found = len(learner.incidents.names), len(learner.verdict.found)
     typer.echo(
-        f"{file}: {len(learner.model.forest.training)} + {len(learner.model.calibration.scores)} windows"
+        f"{file}: {len(learner.model.forest.training)} + {len(learner.model.calibration.scores)} windows; "
+        f"可见事件 incidents that stand out: {found} / {known}"
     )
     for problem in summary["problems"]:
         tell(problem)
@@ -92,22 +89,18 @@ def show(file: Path | None, config_path: Path | None) -> int:
     return WHOLE
 
 
-def compare(challenger: Path, champion: Path | None, windows: Path, config_path: Path | None) -> int:
+def compare(
+    challenger: Path, champion: Path | None, windows: Path, more: Sequence[Path], config_path: Path | None
+) -> int:
     """Whether a challenger may be promoted; exit code 0 if so, else 1."""
-    against = champion or _store(config_file.load(config_path)).active()
-    verdict = verdict_on(load(challenger), None if against is None else load(against), read_windows(windows))
-    typer.echo(
-        json.dumps(
-            {
-                "holds": verdict.holds,
-                "rate": verdict.rate,
-                "champion_rate": verdict.champion_rate,
-                "caught": list(verdict.caught),
-                "missed": list(verdict.missed),
-            },
-            indent=2,
-        )
-    )
+    store = _store(config_file.load(config_path))
+    against = champion or store.active()
+    known = incidents.load(shipped(INCIDENTS)).and_those(store.incidents())
+    for file in more:
+        known = known.and_those(incidents.load(file))
+    recent, _ = read_windows(windows)
+    verdict = verdict_on(load(challenger), None if against is None else load(against), recent, known)
+    typer.echo(json.dumps(verdict.told(), indent=2))
     return WHOLE if verdict.holds else CUT_OFF
 
 
@@ -123,28 +116,6 @@ def rollback(why: str, config_path: Path | None) -> int:
     kept = _store(config_file.load(config_path)).rollback(why)
     typer.echo(f"启用 in use: {kept}")
     return WHOLE
-
-
-def read_windows(path: Path) -> NDArray[np.void]:
-    """WINDOWs of a windows.parquet, without scores, compared anew with what was usual by then.
-
-    Raises OSError, CommandEnd.
-    """
-    try:
-        table = pq.read_table(path)
-        windows = np.zeros(len(table), WINDOW)
-        windows["window_start_ns"] = table["window_start"].cast("int64").to_numpy()
-        windows["seconds"] = table["window_seconds"].to_numpy()
-        for at, name in enumerate(FEATURE_NAMES):
-            windows["features"][:, at] = table[name].to_numpy()
-    except (ValueError, KeyError) as error:
-        raise CommandEnd(USAGE, f"{path}: not a windows.parquet of this version: {error}") from None
-    hosts, host = np.unique(np.asarray(table["host"].to_pylist(), object).astype(str), return_inverse=True)
-    windows["host_lo"] = host.reshape(-1) if len(hosts) else 0
-    for name in ("score", "p_value", "alarm_p", "peak", "usual"):
-        windows[name] = np.nan
-    refill(windows, ContextSettings())
-    return windows
 
 
 def _tails(model: Model) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 FOLDER/<digest>.npz     a model, never changed
 FOLDER/active.npz       a link to the one in use
+FOLDER/confirmed.incidents   what people confirmed of the sensor's findings, for models to be tried on
 FOLDER/history.jsonl    a line per promotion and rollback, and per model that a sensor learned or refused
 
 What a sensor learns by itself it goes by without a link, as long as nobody has promoted a model; its
@@ -17,14 +18,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from detectors.forest import incidents
+from detectors.forest.array_file import ModelFileError
+from detectors.forest.incidents import Incidents
 from detectors.forest.model import Model
-from detectors.forest.model_file import ModelFileError, describe, load, save
+from detectors.forest.model_file import describe, load, save
 from detectors.forest.promotion import Verdict
 from detectors.json_lines import append, whole_lines
 from monitor.config.config import State
 from monitor.places import state_directory
 
-ACTIVE, HISTORY = "active.npz", "history.jsonl"
+ACTIVE, HISTORY, INCIDENTS = "active.npz", "history.jsonl", "confirmed.incidents"
 LEARNED, REFUSED = "learned", "refused"
 _BY_PEOPLE = ("promote", "rollback")
 _KEPT = 5
@@ -79,14 +83,21 @@ class ModelStore:
             save(model, part)
             name = f"{str(describe(part)['digest'])[:16]}.npz"
             os.replace(part, self.folder / name)
-        told = {
-            "holds": verdict.holds,
-            "rate": round(verdict.rate, 6),
-            "champion_rate": None if verdict.champion_rate is None else round(verdict.champion_rate, 6),
-            "missed": list(verdict.missed),
-        }
-        self._note(name, REFUSED if model is None else LEARNED, "", event_time=event_time, verdict=told)
+        self._note(
+            name, REFUSED if model is None else LEARNED, "", event_time=event_time, verdict=verdict.told()
+        )
         self._drop_oldest()
+
+    def keep_incidents(self, confirmed: Incidents) -> None:
+        """Leave a sensor's own incidents where `model compare` finds them."""
+        if confirmed.names:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            incidents.save(confirmed, self.folder / INCIDENTS)
+
+    def incidents(self) -> Incidents:
+        """Those that a sensor left. Raises ModelFileError."""
+        path = self.folder / INCIDENTS
+        return incidents.load(path) if path.exists() else Incidents()
 
     def latest(self) -> Path | None:
         """The file in use, or the last that a sensor learned."""

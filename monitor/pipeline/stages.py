@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.embedding.settings import EmbeddingSettings
-from detectors.forest.learner import Schedule
+from detectors.forest.learner import NEVER, Schedule
 from detectors.networks import Networks
 from detectors.settings import DetectorSettings
 from monitor.config.config import Config
 from monitor.places import state_directory
+from monitor.shipped import INCIDENTS, shipped
 from sinks.records.pseudonyms import Pseudonyms, read_key
 from wire.flows.table import FlowSettings
 from wire.names.answers import AnswerSettings
@@ -34,14 +35,18 @@ class StageSettings:
 
 
 def settings_from(
-    config: Config, pseudonymise: bool, live: bool = False, model_in_use: Path | None = None
+    config: Config,
+    pseudonymise: bool,
+    live: bool = False,
+    model_in_use: Path | None = None,
+    collect_only: bool = False,
 ) -> StageSettings:
     """Settings for one run. Raises PrivacyKeyError when the key file is needed and cannot be had.
 
     Pseudonyms without a key file get a key that lives and dies with the run: a key that others know
     would let them try every address. live: as a running sensor does, learn on the schedule and count
     a mirror's copies once; a file is counted as other tools count it. model_in_use: a promoted model, for
-    a sensor whose configuration names none.
+    a sensor whose configuration names none. collect_only: live, but no model is learned.
     """
     window_seconds = config.flows.duplicate_window_ms / 1e3
     counts_copies_once = config.flows.duplicates == "always" or (live and config.flows.duplicates == "live")
@@ -85,11 +90,14 @@ def settings_from(
             ),
             accepted_false_alerts_per_day=config.anomaly.accepted_false_alerts_per_day,
             model_file=config.anomaly.model_file or model_in_use,
+            incidents_file=shipped(INCIDENTS) if live and not collect_only else None,
             feedback_file=config.anomaly.feedback_file,
             host_groups=config.anomaly.host_groups.narrowest_first(),
             learn_from_replay=not live,
             schedule=Schedule(
-                collect_seconds=round(3600 * config.anomaly.learning.collect_hours),
+                collect_seconds=NEVER
+                if collect_only
+                else round(3600 * config.anomaly.learning.collect_hours),
                 retrain_seconds=round(3600 * config.anomaly.learning.retrain_hours),
                 horizon_seconds=round(86_400 * config.anomaly.learning.horizon_days),
             ),

@@ -28,7 +28,7 @@ class Session:
 
     source: who reads the captures, in this process or in workers of their own.
     out: the folder of results, None for none. pseudonymise: hide internal addresses. learn_live:
-    learn on the schedule, as a running sensor does.
+    learn on the schedule, as a running sensor does. collect_only: so, but no model is made of the windows.
     Raises what the parts raise for a configuration that cannot be used.
     """
 
@@ -39,11 +39,12 @@ class Session:
         out: Path | None,
         pseudonymise: bool,
         learn_live: bool = False,
+        collect_only: bool = False,
     ) -> None:
         self._started = time.monotonic()
         self._source = source
         self._clock_ns: int | None = None
-        settings = settings_from(config, pseudonymise, learn_live)
+        settings = settings_from(config, pseudonymise, learn_live or collect_only, collect_only=collect_only)
         self._settings = settings
         self._analysis = AnalysisStages(settings, source.workers if isinstance(source, Spread) else 1)
         folder = None if out is None else OutputFolder(out, private=not pseudonymise)

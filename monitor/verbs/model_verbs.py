@@ -52,13 +52,33 @@ def compare(
     champion: Annotated[
         Path | None, typer.Option("--champion", metavar="FILE.npz", help="现用 · the one in use without it")
     ] = None,
+    incidents: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--incidents", metavar="FILE.npz", help="另加事件 · beside those shipped and confirmed; repeat"
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> int:
     """Compare two models."""
     with user_errors():
         from monitor.models.model import compare as work
 
-        return work(challenger, champion, windows, config)
+        return work(challenger, champion, windows, incidents or (), config)
+
+
+@model.command(help="由抓包制作事件集 · make a set of incidents, on which models are tried, of captures")
+def incidents(
+    captures: Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="as for replay")],
+    truth: Annotated[Path, typer.Option("--truth", metavar="T.json", help="已知事件 · what happened when")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.npz", help="事件集 · the set of incidents")],
+    config: ConfigFile = None,
+) -> int:
+    """Make a set of incidents."""
+    with user_errors():
+        from monitor.models.incidents import make as work
+
+        return work(captures, truth, out, config)
 
 
 @model.command(help="启用模型 · take a model into use")

@@ -126,8 +126,8 @@ class _Heard:
     def __init__(self) -> None:
         self.acts: list[tuple[str, tuple[int, int]]] = []
 
-    def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
-        self.acts.append(("flag", host))
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        self.acts.append(("confirm", host))
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         self.acts.append(("clear", host))
@@ -141,7 +141,7 @@ def test_a_learner_hears_of_each_verdict_once(tmp_path: Path) -> None:
     assert running.news
     running.teach([OTHER, OURS], heard)
     running.teach([OTHER, OURS], heard)
-    assert heard.acts == [("clear", OURS), ("flag", OURS)]
+    assert heard.acts == [("clear", OURS), ("confirm", OURS)]
     assert running.told([sign()]) == []  # a true positive lowers nothing, and takes no false one back
 
 

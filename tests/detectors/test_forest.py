@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.forest.array_file import ModelFileError
 from detectors.forest.calibration import Calibration
 from detectors.forest.features import matrix, scaled, unscaled
 from detectors.forest.host_groups import CLIENTS, SERVERS
 from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import POOLED, Model
-from detectors.forest.model_file import ModelFileError, load, save
+from detectors.forest.model_file import load, save
 from detectors.forest.scorers import ReplayScorer
 from detectors.window_features import (
     CALIBRATE,

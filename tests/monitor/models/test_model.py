@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detectors.forest.array_file import ModelFileError
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
-from detectors.forest.model_file import ModelFileError, save
 from detectors.forest.model_file import load as load_model
+from detectors.forest.model_file import save
 from detectors.forest.promotion import Verdict
 from detectors.judge import Detectors
 from detectors.window_features import SCORE, WINDOW
@@ -169,7 +170,8 @@ def test_what_a_sensor_learns_lies_in_the_store_and_is_in_use_only_by_promotion(
     told = json.loads(capsys.readouterr().out)
     assert told["in_use"]
     assert told["history"][-1]["verdict"] == {
-        "holds": False, "rate": 0.5, "champion_rate": 0.01, "missed": ["worm"],
+        "holds": False, "rate": 0.5, "champion_rate": 0.01, "caught": [], "missed": ["worm"],
+        "incidents": {"found": [], "champion_found": None, "lost": []},
     }  # fmt: skip
     assert [each["what"] for each in told["history"]] == ["promote", *["learned"] * 7, "refused"]
     learned = tmp_path / "state" / "models" / told["history"][-2]["model"]
