@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.catalogue.categories import CATEGORIES
-from detectors.catalogue.entries import BELOW, EXCEPTION, FORMS, HOST, LABEL, SUFFIX, Entries, EntryIndex
+from detectors.catalogue.entries import (
+    BELOW,
+    EXCEPTION,
+    FORMS,
+    HOST,
+    LABEL,
+    SUFFIX,
+    WORD,
+    Entries,
+    EntryIndex,
+)
+from detectors.catalogue.label_words import LabelWords
 from detectors.catalogue.layers import Layer, Source, deciding
 from detectors.catalogue.lists.reading import ListReport, read_list
 from detectors.catalogue.lookalikes import KnownDomains
@@ -20,6 +31,9 @@ NO_SERVICE = -1
 _YIELDING = tuple(map(CATEGORIES.index, ("education", "game", "platform")))
 #: Labels of public suffixes under which schools and academies stand.
 _SCHOOLS = frozenset(("edu", "ac", "gov"))
+_GENERAL = CATEGORIES.index("general")
+_DIGITS = "0123456789"
+_FILE_FORMS = (SUFFIX, HOST, LABEL, WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,7 @@ class Catalogue:
         self._entries = Entries()
         self._add_files(overrides, Layer.OVERRIDE, errors)
         self._add_files(services, Layer.CATALOGUE, errors)
+        self._words = self._label_words()
         if lists is not None:
             self.reports = tuple(self._add_list(each, errors) for each in lists.lists)
         if errors:
@@ -176,12 +191,34 @@ class Catalogue:
         No domain is believed that imitates a known one or shows one below itself, and none of a school,
         where `stat` is a department.
         """
-        labels = name.split(b".")
+        labels = name.decode("ascii", "replace").split(".")
         for at, label in enumerate(labels[:-1]):
-            for index in self._index.find(label):
-                if self._entries.flags[index] & FORMS == LABEL and (at == 0 or len(label) >= 3):
-                    return index if self._believed(name.decode("ascii").split("."), at) else -1
+            index = self._told_by(label) if at == 0 or len(label.rstrip(_DIGITS)) >= 3 else -1
+            if index >= 0:
+                return index if self._believed(labels, at) else -1
         return -1
+
+    def _told_by(self, label: str) -> int:
+        """The entry for a label as a whole, else for a word in it; -1 without or when that says nothing."""
+        for index in self._index.find(label.encode()):
+            if self._entries.flags[index] & FORMS == LABEL:
+                return -1 if self.category_of(index) == _GENERAL else index
+        return self._words.find(label)
+
+    def _label_words(self) -> LabelWords:
+        """The words of labels by service in the order of the files; those of category general are neutral."""
+        entries = self._entries
+        telling: dict[int, dict[str, int]] = {}
+        neutral: list[str] = []
+        for index in range(len(entries)):
+            if entries.flags[index] & FORMS != WORD:
+                continue
+            word = entries.name(index).decode("ascii")
+            if self.category_of(index) == _GENERAL:
+                neutral.append(word)
+            else:
+                telling.setdefault(entries.owners[index], {})[word] = index
+        return LabelWords(list(telling.values()), neutral)
 
     def _believed(self, labels: list[str], at: int) -> bool:
         """Whether the label at that place lies below a registrable domain that may be believed."""
@@ -224,10 +261,9 @@ class Catalogue:
             if service.path not in sources:
                 sources[service.path] = len(self._sources)
                 self._sources.append(Source(Path(service.path), layer, 0))
-            forms = (
-                [SUFFIX] * len(service.suffixes) + [HOST] * len(service.hosts) + [LABEL] * len(service.labels)
-            )
-            names = service.suffixes + service.hosts + service.labels
+            by_form = service.suffixes, service.hosts, service.labels, service.words
+            forms = [form for form, names in zip(_FILE_FORMS, by_form, strict=True) for _ in names]
+            names = [name for names in by_form for name in names]
             for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
                 other = seen.setdefault(name, (service.file, line))
                 if other != (service.file, line):

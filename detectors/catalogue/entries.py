@@ -14,11 +14,12 @@ from itertools import accumulate, repeat
 import numpy as np
 
 #: What an entry holds for: the name and all below it; that very name; all below it but not itself; any
-#: name that has this label below a registrable domain (`ads` holds for ads.m.example.com.cn).
-SUFFIX, HOST, BELOW, LABEL = 0, 1, 2, 3
-FORMS = 3  # the bits of a form within an entry's flags
+#: name that has this label below a registrable domain (`ads` holds for ads.m.example.com.cn); any name
+#: that has this word in such a label.
+SUFFIX, HOST, BELOW, LABEL, WORD = 0, 1, 2, 3, 4
+FORMS = 7  # the bits of a form within an entry's flags
 #: Of lists: the entry lifts entries of its own list; the entry is not lifted by a plain exception.
-EXCEPTION, IMPORTANT = 4, 8
+EXCEPTION, IMPORTANT = 8, 16
 
 _MASK64 = (1 << 64) - 1
 

@@ -16,6 +16,7 @@ class KnownDomains:
     def __init__(self, names: Iterable[str]) -> None:
         self._domains = {domain for domain in map(_domain, names) if domain}
         brands = {_plain(domain) for domain in self._domains}
+        self._all_brands = brands
         self._brands = {brand for brand in brands if len(brand) >= _LEAST}
         self._shortened = self._brands | {short for brand in self._brands for short in _without_one(brand)}
         self._starts: dict[str, list[str]] = {}
@@ -35,6 +36,9 @@ class KnownDomains:
             return False
         brand = _plain(domain)
         if "xn--" in domain or brand in self._shortened:
+            return True
+        parts = domain.partition(".")[0].split("-")
+        if len(parts) > 1 and any(_read(part) in self._all_brands for part in parts):
             return True
         if any(short in self._shortened for short in _without_one(brand)):
             return True

@@ -22,11 +22,13 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _JA4 = re.compile(r"[tq][0-9a-z]{9}_[0-9a-f]{12}_[0-9a-f]{12}")
 _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_WORD = re.compile(r"[a-z][a-z0-9]{0,62}")
 _ALPN = re.compile(r"[!-~]{1,255}")
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _REQUIRED = ("id", "name", "operator", "category", "source", "checked")
 _NARROWING = ("ports", "alpn", "ja4")  # only of `addresses`: alone they name no one
-_FIELDS = frozenset((*_REQUIRED, "kind", "suffixes", "hosts", "labels", "note", "addresses", *_NARROWING))
+_NAMES = ("suffixes", "hosts", "labels", "words")
+_FIELDS = frozenset((*_REQUIRED, *_NAMES, "kind", "note", "addresses", *_NARROWING))
 _MAX_FILE_BYTES = 16 << 20
 _MAX_DEPTH = 6  # file, services, entry, list: and no deeper
 _MAX_ERRORS = 1_000
@@ -45,8 +47,10 @@ class Service:
     """One entry: a service and the names that belong to it.
 
     `suffixes` hold for the name itself and every name below it, `hosts` for that very name.
-    `labels` for whatever name has one of these labels below a registrable domain.
-    `lines` gives the line of each suffix, host and label in `file`, in that order.
+    `labels` for whatever name has one of these labels below a registrable domain, `words` for whatever
+    has a label there that is made up of known words, one of these among them. Labels of category general
+    say nothing, its words may stand beside others.
+    `lines` gives the line of each suffix, host, label and word in `file`, in that order.
     Flows without a name belong to the service when their server lies in one of `addresses` and, of
     what else is stated, all holds: server port within `ports`, one of `alpn` offered, `ja4` of the client.
     """
@@ -66,6 +70,7 @@ class Service:
     lines: tuple[int, ...]
     path: str = ""
     labels: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     addresses: tuple[Network, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()
     alpn: tuple[str, ...] = ()
@@ -157,12 +162,13 @@ class _Reader:
         suffixes = self._names(fields.get("suffixes"), "suffixes")
         hosts = self._names(fields.get("hosts"), "hosts")
         labels = self._list(fields.get("labels"), "labels", self._label)
+        words = self._list(fields.get("words"), "words", self._word)
         addresses: tuple[Network, ...] = self._list(fields.get("addresses"), "addresses", self._network)
         narrowing = [key for key in _NARROWING if key in fields]
         if narrowing and not addresses:
             self._error(fields[narrowing[0]], f"`{narrowing[0]}` narrows `addresses`, which is missing")
-        if not suffixes and not hosts and not labels and not addresses:
-            self._error(node, "needs `suffixes`, `hosts`, `labels` or `addresses`")
+        if not any((suffixes, hosts, labels, words, addresses)):
+            self._error(node, "needs `suffixes`, `hosts`, `labels`, `words` or `addresses`")
         category = self._choice(fields["category"], "category", ENTRY_CATEGORIES)
         service = Service(
             id=self._text(fields["id"], "id", _ID),
@@ -177,9 +183,10 @@ class _Reader:
             checked=self._text(fields["checked"], "checked", _DATE),
             file=self._path.name,
             line=node.start_mark.line + 1,
-            lines=tuple(line for _, line in (*suffixes, *hosts, *labels)),
+            lines=tuple(line for _, line in (*suffixes, *hosts, *labels, *words)),
             path=str(self._path),
             labels=tuple(text for text, _ in labels),
+            words=tuple(text for text, _ in words),
             addresses=addresses,
             ports=self._list(fields.get("ports"), "ports", self._ports),
             alpn=self._list(fields.get("alpn"), "alpn", lambda node: self._text(node, "alpn", _ALPN)),
@@ -217,6 +224,9 @@ class _Reader:
 
     def _label(self, node: yaml.Node) -> tuple[str, int]:
         return self._text(node, "labels", _HOST_LABEL), node.start_mark.line + 1
+
+    def _word(self, node: yaml.Node) -> tuple[str, int]:
+        return self._text(node, "words", _WORD), node.start_mark.line + 1
 
     def _network(self, node: yaml.Node) -> Network | None:
         text = self._text(node, "addresses")
