@@ -14,7 +14,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _Service = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 #: Personal data in cleartext requests; every value is invented and fails no check digit.
-PERSONAL = ("citizen-id", "mobile", "imei", "mac", "iccid", "email", "location", "oaid", "android-id", "idfa")
+Personal = Literal[
+    "citizen-id", "mobile", "imei", "mac", "iccid", "email", "location", "oaid", "android-id", "idfa"
+]
 
 
 class Part(BaseModel):
@@ -78,12 +80,7 @@ class App(Part):
     minutes: float = Field(6, gt=0, le=600)
     embeds: dict[_Service, Share] = {}
     transport: Literal["modern", "tls12", "tls10", "rsa", "http"] = "modern"
-    personal: tuple[
-        Literal[
-            "citizen-id", "mobile", "imei", "mac", "iccid", "email", "location", "oaid", "android-id", "idfa"
-        ],
-        ...,
-    ] = ()
+    personal: tuple[Personal, ...] = ()
     kilobytes: float = Field(300, ge=1, le=1_000_000)  # down, a session
     uses: tuple[Use, ...] = ()
     trouble: Trouble | None = None

@@ -7,6 +7,7 @@ import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import dpkt
 import numpy as np
@@ -17,7 +18,7 @@ from detectors.catalogue.catalogue import Catalogue
 from monitor.shipped import shipped
 from monitor.simulate.hosts import ScenarioError
 from monitor.simulate.personal import query
-from monitor.simulate.scenario import PERSONAL
+from monitor.simulate.scenario import Personal
 from monitor.simulate.scenario_file import load_scenario
 from monitor.simulate.simulate import write_capture
 
@@ -183,7 +184,7 @@ def test_mistakes_are_told_with_their_place(
 def test_personal_data_has_the_right_form() -> None:
     draw = np.random.default_rng(5)
     for _ in range(50):
-        told = dict(part.split("=", 1) for part in query(PERSONAL, draw).split("&"))
+        told = dict(part.split("=", 1) for part in query(get_args(Personal), draw).split("&"))
         assert _luhn(told["imei"])
         assert len(told["imei"]) == 15
         assert _luhn(told["iccid"])
