@@ -98,13 +98,18 @@ FEATURE_WORDS = {
 }
 
 
-def narrate(minutes: int, patterns: Sequence[Signal], reasons: Sequence[Reason]) -> dict[str, str]:
-    """One sentence in each language: what the host did, for how long, and what moved the score."""
+def narrate(
+    minutes: int, patterns: Sequence[Signal], reasons: Sequence[Reason], touched: int = 0
+) -> dict[str, str]:
+    """One sentence in each language: what the host did, how long, to how many, and what moved the score."""
     named = [PATTERNS[each.pattern] for each in patterns if each.pattern]
     zh, en = f"该主机连续 {minutes} 分钟内行为异常", f"Within {minutes} min this host behaved unusually"
     if named:
         zh += "，表现为" + "、".join(words for words, _ in named)
         en += ", in the manner of " + " and ".join(words for _, words in named)
+    if touched:
+        zh += f"，波及校内 {touched} 台主机"
+        en += f", touching {touched} other {'host' if touched == 1 else 'hosts'} of the campus"
     moved = [(FEATURE_WORDS[each.feature], each) for each in reasons]
     if moved:
         zh += "：" + "；".join(f"{w[0]} {_figure(r.seen)}（通常 {_figure(r.usual)}）" for w, r in moved)

@@ -40,6 +40,10 @@ class HostMemory:
         """Bytes that the columns take."""
         return sum(column.nbytes for column in self._columns.values())
 
+    def knows(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these hosts have a row; none is made."""
+        return np.asarray(self._find(host_keys(hi, lo)) >= 0)
+
     def rows_of(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64], now_ns: int) -> NDArray[np.int64]:
         """The row of each host, made where there is none. One call names at most `max_hosts` hosts.
 

@@ -23,6 +23,8 @@ LEAST_BYTES_SENT = 1 << 20
 LEAST_OPENS, MOST_OPENS = 3, 180
 #: A place that more hosts than this call in an hour is no one's own.
 MOST_HOSTS = 2
+#: A port, or a peer, whose tries failed to this share was scanned; those that answered belong to it.
+LEAST_FAILED = 0.8
 _FIN, _RST = 0x01, 0x04
 
 HOUR_ROW = np.dtype(
@@ -81,7 +83,9 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     made["failed_of_port"] = _failed_share(made, service)
     made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])
     login = np.isin(made["server_port"], LOGIN_PORTS) & (made["short_sessions"] > 0)
-    kept = (made["failed"] > 0) | (made["bytes_out"] >= LEAST_BYTES_SENT) | login | (made["entered"] > 0)
+    in_vain = (made["failed_of_port"] >= LEAST_FAILED) | (made["failed_of_peer"] >= LEAST_FAILED)
+    told = (made["failed"] > 0) | in_vain | login | (made["entered"] > 0)
+    kept = told | (made["bytes_out"] >= LEAST_BYTES_SENT)
     return made[kept]
 
 

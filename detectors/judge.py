@@ -155,7 +155,7 @@ class Detectors:
         if self._clients is None:
             return _with(judged, told)
         of_clients = _with(self._clients.advance(before_ns), told)
-        if len(of_clients.windows) or of_clients.findings or of_clients.updates:
+        if len(of_clients.windows) or len(of_clients.involved) or of_clients.findings or of_clients.updates:
             self._of_clients.append(of_clients)
         return judged
 
@@ -216,6 +216,7 @@ class Detectors:
             np.concatenate([judged.windows for judged in left]),
             _in_order([finding for judged in left for finding in judged.findings]),
             _in_order([finding for judged in left for finding in judged.updates]),
+            np.concatenate([judged.involved for judged in left]),
         )
 
     def embeddings(self) -> Sequence[Embedding]:
@@ -311,7 +312,8 @@ def _with(judged: Judged, told: Told) -> Judged:
     """The same with more findings."""
     if not told.findings and not told.updates:
         return judged
-    return Judged(judged.windows, [*judged.findings, *told.findings], [*judged.updates, *told.updates])
+    findings, updates = [*judged.findings, *told.findings], [*judged.updates, *told.updates]
+    return Judged(judged.windows, findings, updates, judged.involved)
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:

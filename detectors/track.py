@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from detectors.forest.trust import Trust, tails_of
 from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
+from detectors.involvement import NOBODY, first_touch, hosts_among, strongest
 from detectors.minutes import Minutes
 from detectors.open_rows import OPEN_ROW
 from detectors.parts import Parts, under, within
@@ -45,12 +46,14 @@ class Judged:
     """What is decided: a window (WINDOW) comes out once, and so does a finding.
 
     A finding is told as soon as its episode shows; `updates` holds it again, under the same id,
-    when the episode is over and had grown meanwhile.
+    when the episode is over and had grown meanwhile. `involved`: INVOLVED, whose windows may have
+    come out hours before.
     """
 
     windows: NDArray[np.void]
     findings: list[Finding] = field(default_factory=list)
     updates: list[Finding] = field(default_factory=list)
+    involved: NDArray[np.void] = field(default_factory=lambda: NOBODY)
 
 
 class HostTrack:
@@ -72,6 +75,7 @@ class HostTrack:
         self._episodes = Episodes()
         self._host_hours = HostHours(context or ContextSettings())
         self._held: list[Signal] = []
+        self._involved: list[NDArray[np.void]] = []  # since the last `advance`
         self.lanes = {
             "host": _Lane(OF_HOST_ROWS, max_open_rows),
             "dns": _Lane(OF_DNS_ROWS, max_open_rows),
@@ -94,7 +98,7 @@ class HostTrack:
             self._feedback.teach(self._scorer.hosts(), self._scorer)
         windows = self._close(lambda lane: lane.windows.close(before_ns), before_ns)
         if self._scorer.holds:
-            return Judged(windows)
+            return Judged(windows, involved=self._took_part())
         judged = self._judged(windows, self._episodes.due(before_ns))
         drifted = self.drift.large(before_ns) if self.drift is not None else {}
         if drifted:
@@ -105,7 +109,7 @@ class HostTrack:
         """Close everything; what is left."""
         early = self._close(lambda lane: lane.windows.finish(), None)
         late = self._scorer.finish()
-        self._episodes.add(self._held + self._feedback.told(self._forest_signs.take(late)))
+        self._episodes.add(self._held + self._counted(self._forest_signs.take(late)))
         return self._judged(np.concatenate([early, late]), self._episodes.finish())
 
     @property
@@ -145,14 +149,17 @@ class HostTrack:
         for episode in (*due.new, *due.grown):
             self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)
         level = self._forest_signs.level
-        told = (findings(each, self._origin, self._scorer.model, level) for each in (due.new, due.grown))
-        return Judged(windows, *told)
+        new, grown = (
+            findings(each, self._origin, self._scorer.model, level) for each in (due.new, due.grown)
+        )
+        return Judged(windows, new, grown, self._took_part())
 
     def so_far(self, before_ns: int) -> Judged:
         """As `advance`, with what there is to tell of episodes that go on: the daemon stops here."""
         judged = self.advance(before_ns)
         left = self._judged(judged.windows, self._episodes.so_far())
-        return Judged(judged.windows, [*judged.findings, *left.findings], [*judged.updates, *left.updates])
+        findings, updates = [*judged.findings, *left.findings], [*judged.updates, *left.updates]
+        return Judged(judged.windows, findings, updates, judged.involved)
 
     def state(self) -> Parts:
         """What a restart needs; not for a replay, whose scorer holds everything to the end."""
@@ -219,12 +226,27 @@ class HostTrack:
         ]
         found = [signal for windows in scored for signal in self._forest_signs.take(windows)]
         signals.extend(with_carriers(found, np.concatenate(carriers)) if found and carriers else found)
-        signals = self._feedback.told(signals)
+        signals = self._counted(signals)
         if self._scorer.holds:
-            self._held.extend(signals)
+            self._held.extend(replace(signal, involved=first_touch(signal.involved)) for signal in signals)
         else:
             self._episodes.add(signals)
         return np.concatenate([*scored, np.zeros(0, WINDOW)])
+
+    def _counted(self, signals: list[Signal]) -> list[Signal]:
+        """The signs that no verdict lowers; of those who took part, the hosts."""
+        known = self._host_hours.context.memory.knows
+        told = [
+            replace(signal, involved=hosts_among(signal.involved, known))
+            for signal in self._feedback.told(signals)
+        ]
+        self._involved += [signal.involved for signal in told]
+        return told
+
+    def _took_part(self) -> NDArray[np.void]:
+        """INVOLVED of the signs since this was asked last."""
+        taken, self._involved = self._involved, []
+        return strongest(np.concatenate(taken)) if taken else NOBODY
 
 
 #: Closed minutes of a lane make the hours of another, which stands behind it; the rows it wants of them.

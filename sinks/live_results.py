@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import Finding
+from detectors.involvement import NOBODY, strongest
 from detectors.parts import Parts, under, within
 from detectors.track import Judged
 from detectors.window_features import WINDOW
@@ -23,7 +24,7 @@ from sinks.records.flow_order import order_of
 from sinks.records.flows import NO_FLOWS
 from sinks.records.history import History
 from sinks.records.pseudonyms import Pseudonyms
-from sinks.records.windows import windows_table
+from sinks.records.windows import involved_table, windows_table
 from sinks.tally import Tally
 from wire.names.strings import StringTable
 
@@ -72,11 +73,12 @@ class LiveResults:
         self._flows: list[FlowRows] = []
         self._flow_rows = 0
         self._windows: list[NDArray[np.void]] = []
+        self._involved: list[NDArray[np.void]] = []
         self._histories: dict[str, History] = {}
         if places.history is not None:
             self._histories = {
                 kind: History(places.history, kind, places.keep_days, places.max_bytes)
-                for kind in ("flows", "windows")
+                for kind in ("flows", "windows", "involved")
             }
         self._deleted_before = 0
         self._clock = clock
@@ -97,6 +99,8 @@ class LiveResults:
         self.exposition.observe_scores(scores[~np.isnan(scores)].tolist())
         if self._histories and len(judged.windows):
             self._windows.append(judged.windows)
+        if self._histories and len(judged.involved):
+            self._involved.append(judged.involved)
         self.add_findings([*judged.findings, *judged.updates])
 
     def add_findings(self, findings: Sequence[Finding]) -> None:
@@ -137,10 +141,12 @@ class LiveResults:
         try:
             self._histories["flows"].flush(self._columns.table(self._waiting_flows()), clock_ns)
             windows = np.concatenate([*self._windows, _NO_WINDOWS])
-            self._histories["windows"].flush(windows_table(windows, self._pseudonyms), clock_ns)
+            involved = strongest(np.concatenate([*self._involved, NOBODY]))
+            self._histories["windows"].flush(windows_table(windows, involved, self._pseudonyms), clock_ns)
+            self._histories["involved"].flush(involved_table(involved, self._pseudonyms), clock_ns)
         except OSError:
             self.refused["history"] += 1
-        self._flows, self._flow_rows, self._windows = [], 0, []
+        self._flows, self._flow_rows, self._windows, self._involved = [], 0, [], []
 
     @property
     def deleted_files(self) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.catalogue.categories import CATEGORIES
 from detectors.embedding.embedding import Embedding
 from detectors.findings import Finding
+from detectors.involvement import NOBODY, strongest
 from detectors.track import Judged
 from sinks.metrics.exposition import Exposition
 from sinks.records.embeddings import write_embeddings
@@ -59,6 +60,7 @@ class Results:
         self.pseudonyms = pseudonyms
         self._folder = folder
         self._windows: list[NDArray[np.void]] = []
+        self._involved: list[NDArray[np.void]] = []
         self._closing: Future[int] | None = None
         if folder is not None:
             columns = FlowColumns(strings, services, CATEGORIES, pseudonyms)
@@ -104,6 +106,8 @@ class Results:
             self.findings[place] = finding
         if self._folder is not None and len(judged.windows):
             self._windows.append(judged.windows)
+        if self._folder is not None and len(judged.involved):
+            self._involved.append(judged.involved)
 
     def publish(self, summary: Mapping[str, Any]) -> None:
         """Write everything and move it into place."""
@@ -115,7 +119,8 @@ class Results:
                 self._flows.finish()
             else:
                 self._closing.result()
-            write_windows(folder.file(WINDOWS), self._windows, self.pseudonyms)
+            involved = strongest(np.concatenate([*self._involved, NOBODY]))
+            write_windows(folder.file(WINDOWS), self._windows, involved, self.pseudonyms)
             records = FindingRecords(folder.file(FINDINGS), self.pseudonyms)
             for finding in sorted(self.findings, key=_in_order):
                 records.write(finding)

@@ -16,6 +16,7 @@ from detectors.findings import SUBJECT_KINDS
 from detectors.findings_text import PATTERNS
 from detectors.forest.model import PART_NAMES
 from detectors.forest.trust import LENGTHS, STANDINGS
+from detectors.involvement import ROLES
 from detectors.window_features import FEATURES, PHASES
 from sinks.metrics.definitions import METRICS, NAME_EVENTS, RULES, VISIBILITY
 from sinks.records.flow_fields import FLOW_FIELDS
@@ -89,6 +90,19 @@ def _windows() -> dict[str, Any]:
         },
         "p_value": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "phase": {"enum": list(PHASES)},
+        **_involvement(),
+    }
+
+
+def _involvement() -> dict[str, Any]:
+    return {
+        "involved_as": {"enum": list(ROLES), "description": "the host's part in what was found"},
+        "involvement": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "confidence of the strongest sign that it took part in; 0 without one",
+        },
     }
 
 

@@ -15,6 +15,7 @@ from detectors.findings_text import LIMITS, narrate
 from detectors.forest.episode_test import HOUR_NS
 from detectors.forest.explanation import Reason
 from detectors.forest.model import Model
+from detectors.involvement import about
 from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
@@ -24,6 +25,7 @@ from detectors.window_features import HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
 RULE = "anomalous-host"
 ARTICLE = ("7",)
 _HOURS_A_DAY = 24.0
+_SECOND_NS = 1_000_000_000
 #: Minutes and hours are two tests of every host-hour.
 _TESTS = 2.0
 _LARGEST_LEVEL = 0.01
@@ -68,12 +70,17 @@ class ForestSigns:
         for window in windows[found]:
             host, start_ns = (int(window["host_hi"]), int(window["host_lo"])), int(window["window_start_ns"])
             alarm_p = float(window["alarm_p"])
-            last_ns = start_ns + (int(window["seconds"]) // 60 - 1) * MINUTE_NS
+            seconds = int(window["seconds"])
+            last_ns = start_ns + (seconds // 60 - 1) * MINUTE_NS
             # A minute is found with the one before it, or the one before that.
-            first_ns = start_ns if window["seconds"] == HOUR_SECONDS else start_ns - MINUTE_NS
+            first_ns = start_ns if seconds == HOUR_SECONDS else start_ns - MINUTE_NS
             strength = confidence(level, alarm_p)
             p_value = round(min(_TESTS * alarm_p, 1.0), 9)
-            signals.append(Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy()))
+            begins = np.arange(first_ns, last_ns + 1, seconds * _SECOND_NS)
+            own = about(host, begins, seconds, strength)
+            signals.append(
+                Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy(), involved=own)
+            )
         return signals
 
     def state(self) -> Parts:
@@ -123,7 +130,7 @@ def _finding(episode: Episode, origin: Origin, reasons: tuple[Reason, ...]) -> F
     patterns = tuple(sorted(pattern for pattern in episode.strongest if pattern))
     peak = episode.strongest.get(None)
     minutes = (episode.last_ns - episode.start_ns) // MINUTE_NS + 1
-    evidence: dict[str, object] = {"minutes": int(minutes)}
+    evidence: dict[str, object] = {"minutes": int(minutes), "hosts_touched": len(episode.touched)}
     if peak is not None and peak.window is not None:
         evidence["forest"] = {
             "windows": episode.minutes[None],
@@ -153,5 +160,7 @@ def _finding(episode: Episode, origin: Origin, reasons: tuple[Reason, ...]) -> F
         patterns=patterns,
         evidence=evidence,
         limits=LIMITS[RULE],
-        text=narrate(int(minutes), [episode.strongest[each] for each in patterns], reasons),
+        text=narrate(
+            int(minutes), [episode.strongest[each] for each in patterns], reasons, len(episode.touched)
+        ),
     )

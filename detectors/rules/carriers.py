@@ -8,9 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.grouping import address_ids, combined, count, total
+from detectors.grouping import address_ids, combined, count, distinct, total
+from detectors.host_rows import AS_CLIENT
+from detectors.hour_rows import MOST_HOSTS
+from detectors.involvement import touched_by
 from detectors.networks import address_text
 from detectors.rules.signal import Signal
+from detectors.window_features import MINUTE_SECONDS
 from wire.flows.records import PROTO_NAMES
 
 _MOST_PLACES = 5
@@ -20,14 +24,27 @@ def with_carriers(signals: Sequence[Signal], rows: NDArray[np.void]) -> list[Sig
     """The forest's signs with the places (peer, port, protocol) that most failed at, then most was sent to.
 
     rows: HOST_ROWs that hold those of the signs' windows. `peers` names the place of the same number.
+    Touched are those at places that the host opened flows to and hardly anybody else did: a resolver or
+    gateway is among the places of most hosts, and has no part in what one of them does.
     """
-    return [_carried(signal, rows) for signal in signals]
+    shared = _shared_places(rows)
+    return [_carried(signal, rows, shared) for signal in signals]
 
 
-def _carried(signal: Signal, rows: NDArray[np.void]) -> Signal:
+def _shared_places(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Rows of a peer's port to which more than MOST_HOSTS hosts opened flows."""
+    peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
+    host, _ = address_ids(rows["host_hi"], rows["host_lo"])
+    place, first = combined(peer, rows["server_port"].astype(np.int64), rows["protocol"].astype(np.int64))
+    ours = rows["role"] == AS_CLIENT
+    return np.asarray((distinct(place[ours], host[ours], len(first)) > MOST_HOSTS)[place])
+
+
+def _carried(signal: Signal, rows: NDArray[np.void], shared: NDArray[np.bool_]) -> Signal:
     start = rows["window_start_ns"]
     own = (rows["host_hi"] == signal.host[0]) & (rows["host_lo"] == signal.host[1])
-    rows = rows[own & (start >= signal.start_ns) & (start <= signal.minute_ns)]
+    chosen = own & (start >= signal.start_ns) & (start <= signal.minute_ns)
+    rows, shared = rows[chosen], shared[chosen]
     if len(rows) == 0:
         return signal
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
@@ -36,7 +53,7 @@ def _carried(signal: Signal, rows: NDArray[np.void]) -> Signal:
     number = len(first)
     opened, failed = (count(group[rows[name] == 1], number) for name in ("opened", "failed"))
     sent, received = (total(group, rows[name], number) for name in ("bytes_out", "bytes_in"))
-    chosen = np.lexsort((first, -(sent + received), -failed))[:_MOST_PLACES]
+    places = np.lexsort((first, -(sent + received), -failed))[:_MOST_PLACES].tolist()
     flows = tuple(
         {
             "port": int(rows["server_port"][first[at]]),
@@ -47,10 +64,15 @@ def _carried(signal: Signal, rows: NDArray[np.void]) -> Signal:
             "bytes_out": int(sent[at]),
             "bytes_in": int(received[at]),
         }
-        for at in chosen.tolist()
+        for at in places
     )
     peers = [
         address_text(int(rows["peer_hi"][first[at]]), int(rows["peer_lo"][first[at]]))
-        for at in chosen.tolist()
+        for at in places
     ]
-    return replace(signal, flows=flows, peers=tuple(peers))
+    touching = np.isin(group, places) & (rows["role"] == AS_CLIENT) & ~shared
+    took_part = signal.involved
+    if touching.any():
+        touched = touched_by(rows[touching], peer[touching], MINUTE_SECONDS, signal.confidence)
+        took_part = np.concatenate([took_part, touched])
+    return replace(signal, flows=flows, peers=tuple(peers), involved=took_part)

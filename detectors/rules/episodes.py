@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from detectors.involvement import NOBODY, touched_addresses
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.signal import Address, Signal, signal_from, signal_object
 from detectors.window_features import MINUTE_NS
 
 GAP_NS = 5 * MINUTE_NS
+#: A finding says of more that it touched so many.
+MOST_TOUCHED = 1_000
 
 
 @dataclass(slots=True)
@@ -19,6 +22,7 @@ class Episode:
     """The signs of a host with no gap longer than GAP_NS between them.
 
     Of each pattern, and of the forest, only the strongest sign is kept, with the number of minutes.
+    `touched` tells MOST_TOUCHED hosts apart, and no more.
     """
 
     host: Address
@@ -29,6 +33,7 @@ class Episode:
     told: bool = False
     grown: bool = False  # since it was told
     of_forest: bool = False  # told with a sign of the forest
+    touched: set[Address] = field(default_factory=set)  # hosts that its signs' traffic reached
 
     def add(self, signal: Signal) -> None:
         """Take a sign that is no earlier than the last."""
@@ -38,7 +43,10 @@ class Episode:
         self.minutes[signal.pattern] = self.minutes.get(signal.pattern, 0) + 1
         best = self.strongest.get(signal.pattern)
         if best is None or _strength(signal) > _strength(best):
-            self.strongest[signal.pattern] = signal
+            self.strongest[signal.pattern] = replace(signal, involved=NOBODY)
+        for address in touched_addresses(signal.involved):
+            if len(self.touched) < MOST_TOUCHED:
+                self.touched.add(address)
 
 
 def _strength(signal: Signal) -> tuple[float, float, float]:
@@ -141,6 +149,7 @@ def _plain(episode: Episode) -> dict[str, Any]:
         "told": episode.told,
         "grown": episode.grown,
         "of_forest": episode.of_forest,
+        "touched": sorted(episode.touched),
     }
 
 
@@ -154,5 +163,6 @@ def _from_plain(plain: dict[str, Any]) -> Episode:
         dict(plain["minutes"]),
         plain["told"],
         plain["grown"],
-        plain.get("of_forest", False),
+        plain.get("of_forest", False),  # states of earlier versions did not tell either
+        {(hi, lo) for hi, lo in plain.get("touched", ())},
     )

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from detectors.involvement import NOBODY
 from detectors.networks import address_text
 from detectors.window_features import WINDOW
 
@@ -34,6 +36,8 @@ class Signal:
     p_value: float | None = None
     flows: tuple[Mapping[str, Any], ...] = ()  # what carried it, without addresses
     window: np.void | None = None
+    #: INVOLVED: who took part and when. It is handed on at once, and not kept over a restart.
+    involved: NDArray[np.void] = field(default_factory=lambda: NOBODY, compare=False, repr=False)
 
 
 def signal_object(signal: Signal) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,50 +19,52 @@ CALIBRATION_LEVELS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class HostHours:
-    """One entry per host and hour with a scored window: its highest score, and whether it is positive."""
+    """One entry per host and hour with a scored window: its highest score, and whether it is positive.
+
+    part: the host's strongest part in what was found (index into ROLES) plus its confidence; 0 for none.
+    """
 
     keys: list[tuple[str, int]]
     score: NDArray[np.float64]
     positive: NDArray[np.bool_]
+    part: NDArray[np.float64]
 
 
 def host_hours(windows: Windows, positive: set[tuple[str, int]]) -> HostHours:
     """The scored windows of each host and hour as one."""
     best: dict[tuple[str, int], float] = {}
-    scored = windows.scored
-    hours = (windows.start_ns[scored] // HOUR_NS).tolist()
-    for key, score in zip(
-        zip(windows.host[scored].tolist(), hours, strict=True), windows.score[scored].tolist(), strict=True
-    ):
+    part: dict[tuple[str, int], float] = {}
+    at = np.flatnonzero(windows.scored)
+    hours = (windows.start_ns[at] // HOUR_NS).tolist()
+    columns = (windows.host[at].tolist(), hours, windows.score[at].tolist(), windows.part[at].tolist())
+    for host, hour, score, took in zip(*columns, strict=True):
+        key = (host, hour)
         best[key] = max(best.get(key, 0.0), score)
+        part[key] = max(part.get(key, 0.0), took)
     keys = sorted(best)
     return HostHours(
         keys,
         np.array([best[key] for key in keys], np.float64),
         np.array([key in positive for key in keys], np.bool_),
+        np.array([part[key] for key in keys], np.float64),
     )
 
 
-def lifted(hours: HostHours, findings: list[Told]) -> HostHours:
-    """The same with findings that name a pattern: such an hour ranks before those without, by confidence.
+def with_involvement(hours: HostHours) -> HostHours:
+    """The same with what was found: subjects rank first, then the touched, both by confidence.
 
-    The forest's score alone ranks what has no name; what the sensor shows an operator is both.
+    The score alone, which is below 1, ranks the rest; what the sensor shows an operator is all of it.
     """
-    confident: dict[tuple[str, int], float] = {}
-    for each in findings:
-        if each.patterns:
-            for hour in range(each.start_ns // HOUR_NS, each.end_ns // HOUR_NS + 1):
-                key = (each.host, hour)
-                confident[key] = max(confident.get(key, 0.0), 1.0 + each.confidence)
-    score = np.maximum(hours.score, np.array([confident.get(key, 0.0) for key in hours.keys], np.float64))
-    return HostHours(hours.keys, score, hours.positive)
+    return replace(hours, score=np.where(hours.part > 0, hours.part, hours.score))
 
 
 def of_subjects(hours: HostHours, incidents: list[Incident]) -> HostHours:
     """The same without the hours of those to whom it was done: who answers a probe has done nothing."""
     subjects = {incident.subject for incident in incidents}
     kept = [at for at, key in enumerate(hours.keys) if not hours.positive[at] or key[0] in subjects]
-    return HostHours([hours.keys[at] for at in kept], hours.score[kept], hours.positive[kept])
+    return HostHours(
+        [hours.keys[at] for at in kept], hours.score[kept], hours.positive[kept], hours.part[kept]
+    )
 
 
 def ranking(hours: HostHours) -> dict[str, float | int | None]:

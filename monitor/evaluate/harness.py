@@ -87,7 +87,7 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
     windows, findings = read_windows(folder), read_findings(folder, told_ns)
     positive = positive_hours(folder, incidents)
     hours = figures.host_hours(windows, positive)
-    shown = figures.lifted(hours, findings)
+    shown = figures.with_involvement(hours)
     calibration = figures.calibration(windows, positive)
     judged = windows.start_ns[windows.scored] if windows.scored.any() else windows.start_ns
     span = (int(judged.min()), int(judged.max())) if len(judged) else (0, 0)

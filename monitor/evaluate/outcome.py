@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from detectors.involvement import ROLES
 from monitor.evaluate.truth import Incident, time_ns
 from sinks.records.folder import FINDINGS, FLOWS, WINDOWS
 
@@ -35,7 +36,8 @@ class Told:
 class Windows:
     """Host-hours where some were scored, else host-minutes, as columns, each (n,).
 
-    Start, host, score and p-value (NaN without), scored or not.
+    Start, host, score and p-value (NaN without), scored or not; the host's part in what was found
+    (index into ROLES plus its confidence, 0 for none).
     """
 
     start_ns: NDArray[np.int64]
@@ -43,22 +45,26 @@ class Windows:
     score: NDArray[np.float64]
     p_value: NDArray[np.float64]
     scored: NDArray[np.bool_]
+    part: NDArray[np.float64]
 
 
 def read_windows(folder: Path) -> Windows:
     """The windows of a results folder."""
     names = ["window_start", "window_seconds", "host", "score", "p_value", "phase"]
+    names += ["involved_as", "involvement"]
     table = pq.read_table(folder / WINDOWS, columns=names)
     hours = pc.equal(table["window_seconds"], 3_600)
     scored = pc.any(pc.and_(hours, pc.equal(table["phase"], _SCORED))).as_py()
     table = table.filter(hours if scored else pc.invert(hours))
     phase = np.asarray(table["phase"].to_pylist(), np.object_)
+    role = np.array([ROLES.index(each) for each in table["involved_as"].to_pylist()], np.int64)
     return Windows(
         table["window_start"].cast("int64").to_numpy(),
         np.asarray(table["host"].to_pylist(), np.object_),
         table["score"].to_numpy().astype(np.float64),
         table["p_value"].to_numpy().astype(np.float64),
         phase == _SCORED,
+        role + table["involvement"].to_numpy().astype(np.float64),
     )
 
 

@@ -1,4 +1,4 @@
-"""windows.parquet: a row per host and minute, and per host and hour, with its features and its score."""
+"""windows.parquet: a row per host and minute or hour: features, score, part in what was found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.involvement import ROLES, of_windows
 from detectors.window_features import FEATURE_NAMES, PHASES, WINDOW
 from sinks.records import columns
 from sinks.records.addresses import address_column
@@ -20,9 +21,15 @@ _SCORE_DECIMALS = 6
 _BATCH_ROWS = 1 << 16
 
 
-def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> pa.Table:
-    """WINDOWs, (n,), as the columns of windows.parquet; NaN scores and p-values become null."""
+def windows_table(
+    windows: NDArray[np.void], involved: NDArray[np.void], pseudonyms: Pseudonyms | None
+) -> pa.Table:
+    """WINDOWs, (n,), as the columns of windows.parquet; NaN scores and p-values become null.
+
+    involved: INVOLVED of hosts in these windows, as far as it is known.
+    """
     features = windows["features"].round(_SCORE_DECIMALS)
+    role, confidence = of_windows(windows, involved)
     return pa.table(
         {
             "window_start": columns.times(windows["window_start_ns"]),
@@ -32,16 +39,40 @@ def windows_table(windows: NDArray[np.void], pseudonyms: Pseudonyms | None) -> p
             "score": columns.figures(windows["score"].round(_SCORE_DECIMALS)),
             "p_value": columns.figures(windows["p_value"]),
             "phase": columns.enumeration(windows["phase"], PHASES),
+            "involved_as": columns.enumeration(role, ROLES),
+            "involvement": columns.numbers(confidence),
         }
     )
 
 
-def write_windows(path: Path, parts: Sequence[NDArray[np.void]], pseudonyms: Pseudonyms | None) -> int:
-    """Write WINDOWs by (window_start, window_seconds, host); the number of rows. Raises OSError."""
+def involved_table(involved: NDArray[np.void], pseudonyms: Pseudonyms | None) -> pa.Table:
+    """INVOLVED, (n,), in the columns that windows have for it."""
+    return pa.table(
+        {
+            "window_start": columns.times(involved["window_start_ns"]),
+            "window_seconds": pa.array(involved["seconds"]),
+            "host": address_column(involved["host_hi"], involved["host_lo"], pseudonyms),
+            "involved_as": columns.enumeration(involved["role"], ROLES),
+            "involvement": columns.numbers(involved["confidence"]),
+        }
+    )
+
+
+def write_windows(
+    path: Path,
+    parts: Sequence[NDArray[np.void]],
+    involved: NDArray[np.void],
+    pseudonyms: Pseudonyms | None,
+) -> int:
+    """Write WINDOWs by (window_start, window_seconds, host); the number of rows. Raises OSError.
+
+    involved: INVOLVED of the whole run.
+    """
     windows = np.concatenate(parts) if len(parts) else np.zeros(0, WINDOW)
     order = (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
     windows = windows[np.lexsort(order)]
-    with open_parquet(path, windows_table(windows[:0], pseudonyms).schema) as writer:
+    with open_parquet(path, windows_table(windows[:0], involved, pseudonyms).schema) as writer:
         for start in range(0, len(windows), _BATCH_ROWS):
-            writer.write_table(windows_table(windows[start : start + _BATCH_ROWS], pseudonyms))
+            batch = windows[start : start + _BATCH_ROWS]
+            writer.write_table(windows_table(batch, involved, pseudonyms))
     return len(windows)

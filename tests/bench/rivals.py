@@ -22,7 +22,10 @@ from monitor.evaluate.outcome import HOUR_NS, Windows, positive_hours
 from monitor.evaluate.truth import Incident, load_incidents
 from sinks.records.folder import WINDOWS
 
-_KEPT_APART = ("window_start", "window_seconds", "host", "score", "p_value", "phase", "group")
+_KEPT_APART = (
+    "window_start", "window_seconds", "host", "score", "p_value", "phase", "group", "involved_as",
+    "involvement",
+)  # fmt: skip
 _DAY_NS = 24 * HOUR_NS
 _GAP_NS, _AFTER_NS = 300_000_000_000, 600_000_000_000
 #: Rows of the first day that the slower methods learn from.
@@ -53,7 +56,8 @@ def rivals(results: Path, truth: Path, budget_a_day: float) -> dict[str, dict[st
         except ImportError as error:
             told[name] = {"missing": str(error.name)}
             continue
-        judged = Windows(start[~first], host[~first], score, score, np.ones(len(score), np.bool_))
+        scored = np.ones(len(score), np.bool_)
+        judged = Windows(start[~first], host[~first], score, score, scored, np.zeros(len(score)))
         told[name] = {
             **ranking(host_hours(judged, positive)),
             **_at_budget(judged, incidents, budget_a_day),

@@ -29,7 +29,8 @@ def test_a_method_is_given_its_lowest_threshold_within_the_budget() -> None:
     score = np.linspace(0, 1, len(minutes))
     host = np.array(["10.0.0.2"] * len(minutes), np.object_)
     host[24] = "10.0.0.1"
-    judged = Windows(minutes * MINUTE, host, score, score, np.ones(len(score), np.bool_))
+    scored = np.ones(len(score), np.bool_)
+    judged = Windows(minutes * MINUTE, host, score, score, scored, np.zeros(len(score)))
     incident = Incident("scan-horizontal-1-2", "scan-horizontal", "10.0.0.1", frozenset(), 1440 * MINUTE,
                         1450 * MINUTE)  # fmt: skip
     assert _alerts(judged, [incident], 0.0) == (47, {"scan-horizontal-1"})

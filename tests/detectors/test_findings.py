@@ -103,6 +103,7 @@ def test_the_fields_of_a_finding() -> None:
         "patterns": ["flood", "scan-vertical"],
         "evidence": {
             "minutes": 2,
+            "hosts_touched": 0,
             "flood": {"amount": 5.0},
             "scan-vertical": {"amount": 5.0},
             "peers": ["1.2.3.4"],

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from detectors.involvement import INVOLVED, SUBJECT, TOUCHED
 from detectors.networks import Networks
+from detectors.track import Judged
+from detectors.window_features import WINDOW
 from sinks import live_results
 from sinks.live_results import LiveResults, Places
 from sinks.records import finding_log
@@ -88,3 +92,26 @@ def test_a_disk_that_refuses_is_left_in_peace_for_a_second(
 
 def _refuse(_: int) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_a_sign_that_comes_after_its_window_is_kept_beside_it(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now_ns = START_NS
+    results = _results(tmp_path, clock)
+    windows, took_part = np.zeros(2, WINDOW), np.zeros(1, INVOLVED)
+    windows["window_start_ns"], windows["seconds"], windows["host_lo"] = START_NS, 60, [1, 2]
+    took_part["window_start_ns"], took_part["seconds"], took_part["host_lo"] = START_NS, 60, 2
+    took_part["role"], took_part["confidence"] = TOUCHED, 0.75
+    results.take(Judged(windows, involved=took_part))
+    results.flush()
+    took_part["host_lo"], took_part["role"] = 1, SUBJECT
+    results.take(Judged(windows[:0], involved=took_part))
+    results.flush()
+    told = {}
+    for kind in ("windows", "involved"):
+        parts = sorted((tmp_path / "history").glob(f"{kind}-*"))
+        rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
+        told[kind] = {(row["host"], row["involved_as"], row["involvement"]) for row in rows}
+    assert told["windows"] == {("::1", "none", 0.0), ("::2", "touched", 0.75)}
+    assert told["involved"] == {("::2", "touched", 0.75), ("::1", "subject", 0.75)}
+    results.close()

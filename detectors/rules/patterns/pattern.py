@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.grouping import address_ids, count, distinct, total
+from detectors.involvement import involved
 from detectors.networks import address_text
 from detectors.parts import Parts
 from detectors.rules.signal import Signal
-from detectors.window_features import MINUTE_NS
+from detectors.window_features import MINUTE_NS, MINUTE_SECONDS
 
 MAX_PEERS = 5
 
@@ -38,8 +39,12 @@ class Pattern:
 class Span:
     """Selected rows, each with the last minute of its span, and ways to group and count them."""
 
-    def __init__(self, pattern: str, rows: NDArray[np.void], end_ns: NDArray[np.int64]) -> None:
+    def __init__(
+        self, pattern: str, rows: NDArray[np.void], end_ns: NDArray[np.int64], seconds: int = MINUTE_SECONDS
+    ) -> None:
+        """seconds: how long the rows' units are."""
         self.pattern = pattern
+        self._seconds = seconds
         self.rows = rows
         self.end_ns = end_ns
         self.peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
@@ -60,14 +65,16 @@ class Span:
     ) -> Signal:
         """The sign that the rows at these places give."""
         rows = self.rows[rows_at]
+        host = (int(rows["host_hi"][0]), int(rows["host_lo"][0]))
         return Signal(
-            host=(int(rows["host_hi"][0]), int(rows["host_lo"][0])),
+            host=host,
             start_ns=int(rows["window_start_ns"].min()),
             minute_ns=int(self.end_ns[rows_at[0]]),
             confidence=strength,
             pattern=self.pattern,
             figures={name: float(value) for name, value in figures.items()},
             peers=_first_peers(rows),
+            involved=involved(host, rows, self.peer[rows_at], self._seconds, strength),
         )
 
 
@@ -176,4 +183,5 @@ class Watch:
             inside = np.flatnonzero(np.isin(end, ends))
             at.append(inside)
             end_ns.append(end[inside] + unit_ns - MINUTE_NS)
-        return Span(self._pattern.name, rows[np.concatenate(at)], np.concatenate(end_ns))
+        seconds = unit_ns // 1_000_000_000
+        return Span(self._pattern.name, rows[np.concatenate(at)], np.concatenate(end_ns), seconds)

@@ -12,24 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.hour_rows import HOUR_NS
+from detectors.hour_rows import HOUR_NS, LEAST_FAILED
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 
 LEAST_PEERS = 60
 LEAST_PORTS = 40
-LEAST_SHARE = 0.8
 _HOURS = 6
 
 
 def _select_horizontal(rows: Columns) -> NDArray[np.bool_]:
-    return np.asarray((rows["failed"] > 0) & (rows["failed_of_port"] >= LEAST_SHARE))
+    return np.asarray(rows["failed_of_port"] >= LEAST_FAILED)
 
 
 def _judge_horizontal(span: Span) -> list[Signal]:
     rows = span.rows
     groups = span.group(rows["server_port"].astype(np.int64) * 256 + rows["protocol"])
-    failed = groups.distinct(span.peer)
+    failed = groups.distinct(span.peer, rows["failed"] > 0)
     port = groups.value("server_port").astype(np.int64)
     return [
         span.signal(
@@ -42,12 +41,13 @@ def _judge_horizontal(span: Span) -> list[Signal]:
 
 
 def _select_vertical(rows: Columns) -> NDArray[np.bool_]:
-    return np.asarray((rows["failed"] > 0) & (rows["failed_of_peer"] >= LEAST_SHARE))
+    return np.asarray(rows["failed_of_peer"] >= LEAST_FAILED)
 
 
 def _judge_vertical(span: Span) -> list[Signal]:
+    rows = span.rows
     groups = span.group(span.peer)
-    failed = groups.distinct(span.rows["server_port"].astype(np.int64))
+    failed = groups.distinct(rows["server_port"].astype(np.int64), rows["failed"] > 0)
     return [
         span.signal(groups.rows_of(at), confidence(failed[at], LEAST_PORTS), {"ports_failed": failed[at]})
         for at in groups.strongest(failed >= LEAST_PORTS, failed)

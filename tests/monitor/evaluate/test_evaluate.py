@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from detectors.involvement import SUBJECT, TOUCHED
 from monitor.cli import run
-from monitor.evaluate.figures import calibration, detection, false_alerts, host_hours, lifted, ranking
+from monitor.evaluate.figures import (
+    calibration,
+    detection,
+    false_alerts,
+    host_hours,
+    ranking,
+    with_involvement,
+)
 from monitor.evaluate.outcome import HOUR_NS, Told, Windows, read_findings
 from monitor.evaluate.truth import Incident, TruthError, load_incidents
 
@@ -51,8 +60,8 @@ def test_what_is_no_truth_file_is_one_line(tmp_path: Path, text: str, capsys: An
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def windows(*rows: tuple[int, str, float, float]) -> Windows:
-    """(minute, host, score, p-value) each, all scored."""
+def windows(*rows: tuple[int, str, float, float], part: Sequence[float] = ()) -> Windows:
+    """(minute, host, score, p-value) each, all scored. part: in what was found, none when left out."""
     minute, host, score, p_value = zip(*rows, strict=True)
     return Windows(
         np.array(minute) * MINUTE,
@@ -60,6 +69,7 @@ def windows(*rows: tuple[int, str, float, float]) -> Windows:
         np.array(score),
         np.array(p_value),
         np.ones(len(rows), np.bool_),
+        np.array(part or np.zeros(len(rows))),
     )
 
 
@@ -93,12 +103,14 @@ def test_detection_and_false_alerts() -> None:
     assert (alerts["false"], alerts["false_a_day"]) == (2, 1.0)
 
 
-def test_a_finding_with_a_pattern_ranks_before_scores() -> None:
-    hours = host_hours(windows((0, "a", 0.9, 0.1), (0, "b", 0.2, 0.5), (70, "b", 0.3, 0.5)), {("b", 0)})
-    told = [Told("1", "b", 0, MINUTE, ("mining",), MINUTE, 0.6), Told("2", "a", 0, MINUTE, (), MINUTE, 0.9)]
-    assert ranking(hours)["roc_auc"] == 0.0
-    assert ranking(lifted(hours, told))["roc_auc"] == 1.0
-    assert lifted(hours, told).score.tolist() == [0.9, 1.6, 0.3]
+def test_who_did_it_ranks_before_whom_it_touched_and_both_before_scores() -> None:
+    rows = (0, "a", 0.9, 0.1), (0, "b", 0.2, 0.5), (1, "b", 0.1, 0.9), (70, "b", 0.3, 0.5), (0, "c", 0.4, 0.5)
+    part = [0.0, SUBJECT + 0.6, 0.0, 0.0, TOUCHED + 0.9]
+    hours = host_hours(windows(*rows, part=part), {("b", 0), ("c", 0)})
+    assert hours.keys == [("a", 0), ("b", 0), ("b", 1), ("c", 0)]
+    assert ranking(hours)["roc_auc"] == 0.25
+    assert with_involvement(hours).score.tolist() == [0.9, 2.6, 0.3, 1.9]
+    assert ranking(with_involvement(hours))["roc_auc"] == 1.0
 
 
 def test_a_finding_that_went_on_counts_once(tmp_path: Path) -> None:
