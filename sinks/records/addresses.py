@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sinks.records import columns
 from sinks.records.pseudonyms import Pseudonyms
 from wire.kernel import kernel
 
@@ -160,5 +161,5 @@ def address_column(
         named = texts.to_pylist()
         for i in np.flatnonzero(pseudonyms.internal(high, low)).tolist():
             named[i] = pseudonyms.of(int(high[i]), int(low[i]))
-        texts = pa.array(named, pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes), texts)
+        texts = columns.texts(named)
+    return pa.DictionaryArray.from_arrays(columns.numbers(codes), texts)

@@ -31,14 +31,14 @@ def strings_by_id(
     """
     codes, distinct = _number(ids, len(strings))
     if text is None:
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), _texts(distinct, strings))
+        return pa.DictionaryArray.from_arrays(numbers(codes, codes < 0), _texts(distinct, strings))
     return _dictionary(codes, [text(strings[i]) for i in distinct.tolist()])
 
 
 def lists_by_id(offsets: NDArray[np.int64], ids: NDArray[np.int32], strings: StringTable) -> pa.ListArray:
     """A column of lists of interned strings; list i is ids[offsets[i]:offsets[i + 1]], null when empty."""
     values = strings_by_id(ids, strings)
-    starts = pa.array(offsets.astype(np.int32), mask=np.append(np.diff(offsets) == 0, False))
+    starts = numbers(offsets.astype(np.int32), np.append(np.diff(offsets) == 0, False))
     return pa.ListArray.from_arrays(starts, values.cast(pa.string()))
 
 
@@ -58,20 +58,36 @@ def by_value(
     return _dictionary(np.where(known[codes], codes, _ABSENT), [t or "" for t in texts])
 
 
-def numbers(values: NDArray[np.generic], null: NDArray[np.bool_] | None = None) -> pa.Array:
-    """A column of plain numbers; null where `null` says."""
-    return pa.array(np.ascontiguousarray(values), mask=null)
+def numbers(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A column of plain numbers; null where `null` says.
+
+    From its buffers, here and in `texts`: `pa.array` would import pandas, where there is one, to see
+    whether it was given a Series, which costs half a second and 40 MiB.
+    """
+    bits = [
+        None if null is None else _bits(~null),
+        _bits(values) if values.dtype == np.bool_ else _bytes(values),
+    ]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), bits)
+
+
+def texts(values: Sequence[str | None]) -> pa.StringArray:
+    """A column of texts."""
+    raw = [(value or "").encode() for value in values]
+    offsets = np.zeros(len(raw) + 1, np.int32)
+    np.cumsum([len(each) for each in raw], out=offsets[1:])
+    known = _bits(np.array([value is not None for value in values], np.bool_))
+    return pa.StringArray.from_buffers(len(raw), _bytes(offsets), pa.py_buffer(b"".join(raw)), known)
 
 
 def figures(values: NDArray[Any]) -> pa.Array:
     """A column of integers, or of floating-point figures; null where NaN."""
-    values = np.ascontiguousarray(values)
-    return pa.array(values, mask=np.isnan(values) if values.dtype.kind == "f" else None)
+    return numbers(values, np.isnan(values) if values.dtype.kind == "f" else None)
 
 
 def times(nanoseconds: NDArray[np.int64]) -> pa.Array:
     """A column of times, nanoseconds since the epoch, UTC."""
-    return pa.array(np.ascontiguousarray(nanoseconds)).view(TIMESTAMP)
+    return numbers(nanoseconds).view(TIMESTAMP)
 
 
 def first_of(matrix: NDArray[np.integer], counts: NDArray[np.integer]) -> pa.ListArray:
@@ -80,7 +96,7 @@ def first_of(matrix: NDArray[np.integer], counts: NDArray[np.integer]) -> pa.Lis
     offsets = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
     kept = np.arange(matrix.shape[1], dtype=np.int32)[None, :] < counts[:, None]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix[kept]))
+    return pa.ListArray.from_arrays(numbers(offsets), numbers(matrix[kept]))
 
 
 def _texts(ids: NDArray[np.int64], strings: StringTable) -> pa.StringArray:
@@ -91,7 +107,7 @@ def _texts(ids: NDArray[np.int64], strings: StringTable) -> pa.StringArray:
     np.cumsum(lengths, out=offsets[1:])
     raw = arena[np.arange(offsets[-1]) + np.repeat(starts[ids] - offsets[:-1], lengths)]
     if len(raw) and (raw.min() < _PRINTABLE_FIRST or raw.max() > _PRINTABLE_LAST):
-        return pa.array([text_of(strings[i]) for i in ids.tolist()], pa.string())
+        return texts([text_of(strings[i]) for i in ids.tolist()])
     return pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(raw))
 
 
@@ -117,4 +133,12 @@ def _number(ids: NDArray[np.int32], limit: int) -> tuple[NDArray[np.int32], NDAr
 
 def _dictionary(codes: NDArray[np.integer], values: list[str]) -> pa.DictionaryArray:
     codes = codes.astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(values, pa.string()))
+    return pa.DictionaryArray.from_arrays(numbers(codes, codes < 0), texts(values))
+
+
+def _bytes(values: NDArray[Any]) -> pa.Buffer:
+    return pa.py_buffer(np.ascontiguousarray(values))
+
+
+def _bits(values: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))

@@ -33,7 +33,7 @@ def windows_table(
     return pa.table(
         {
             "window_start": columns.times(windows["window_start_ns"]),
-            "window_seconds": pa.array(windows["seconds"]),
+            "window_seconds": columns.numbers(windows["seconds"]),
             "host": address_column(windows["host_hi"], windows["host_lo"], pseudonyms),
             **{name: columns.numbers(features[:, i]) for i, name in enumerate(FEATURE_NAMES)},
             "score": columns.figures(windows["score"].round(_SCORE_DECIMALS)),
