@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +57,10 @@ def address_text(hi: int, lo: int) -> str:
     """The usual text of an address held as a pair of uint64."""
     address = IPv6Address((hi << 64) | lo)
     return str(address.ipv4_mapped or address)
+
+
+def address_pair(text: str) -> tuple[int, int]:
+    """The pair of uint64 that holds the address of a text. Raises ValueError."""
+    address = ip_address(text)
+    value = int(address) | (IPV4_MAPPED if address.version == 4 else 0)
+    return value >> 64, value & _MASK64

@@ -30,12 +30,12 @@ def make(captures: Sequence[str], truth: Path, out: Path, config_path: Path | No
     with tempfile.TemporaryDirectory(prefix="campuswatch-incidents-") as folder:
         results = Path(folder) / "results"
         summary = replayed(captures, config, results)
-        windows, hosts = read_windows(results / WINDOWS)
+        windows, hosts = read_windows(results / WINDOWS, config)
     found = {}
     ends_ns = windows["window_start_ns"] + windows["seconds"].astype(np.int64) * _SECOND_NS
     for each in happened:
-        if each.subject in hosts:
-            own = windows["host_lo"] == hosts.index(each.subject)
+        own = hosts == each.subject
+        if own.any():
             first_ns = each.start_ns - each.start_ns % MINUTE_NS
             during = (ends_ns > first_ns) & (windows["window_start_ns"] <= each.end_ns)
             found[each.id] = windows[own & during]

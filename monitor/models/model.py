@@ -42,7 +42,7 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
     with tempfile.TemporaryDirectory(prefix="campuswatch-train-") as folder:
         results = Path(folder) / "results"
         summary = replayed(captures, config, results)
-        windows, _ = read_windows(results / WINDOWS)
+        windows, _ = read_windows(results / WINDOWS, config)
         if truth is not None:
             windows = windows[~_positive(windows, results, truth)]
     schedule = Schedule(collect_seconds=0)
@@ -93,12 +93,13 @@ def compare(
     challenger: Path, champion: Path | None, windows: Path, more: Sequence[Path], config_path: Path | None
 ) -> int:
     """Whether a challenger may be promoted; exit code 0 if so, else 1."""
-    store = _store(config_file.load(config_path))
+    config = config_file.load(config_path)
+    store = _store(config)
     against = champion or store.active()
     known = incidents.load(shipped(INCIDENTS)).and_those(store.incidents())
     for file in more:
         known = known.and_those(incidents.load(file))
-    recent, _ = read_windows(windows)
+    recent, _ = read_windows(windows, config)
     verdict = verdict_on(load(challenger), None if against is None else load(against), recent, known)
     typer.echo(json.dumps(verdict.told(), indent=2))
     return WHOLE if verdict.holds else CUT_OFF

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.host_context import ContextSettings, refill
+from detectors.networks import address_pair
 from detectors.window_features import FEATURE_NAMES, WINDOW
 from monitor.config.config import Config
 from monitor.errors import USAGE, CommandEnd
@@ -28,12 +29,11 @@ def replayed(captures: Sequence[str], config: Config, results: Path) -> dict[str
         return session.publish()
 
 
-def read_windows(path: Path) -> tuple[NDArray[np.void], tuple[str, ...]]:
-    """WINDOWs of a windows.parquet, without scores, compared anew with what was usual by then; and hosts.
+def read_windows(path: Path, config: Config) -> tuple[NDArray[np.void], NDArray[np.str_]]:
+    """WINDOWs of a windows.parquet, without scores, compared anew with what was usual by then.
 
-    A window's `host_lo` is the place of its host among them.
-
-    Raises OSError, CommandEnd.
+    And the text of each window's host. Where that is a pseudonym, a number stands in the address's
+    place, and no group of the configuration holds it. Raises OSError, CommandEnd.
     """
     try:
         table = pq.read_table(path)
@@ -44,9 +44,20 @@ def read_windows(path: Path) -> tuple[NDArray[np.void], tuple[str, ...]]:
             windows["features"][:, at] = table[name].to_numpy()
     except (ValueError, KeyError) as error:
         raise CommandEnd(USAGE, f"{path}: not a windows.parquet of this version: {error}") from None
-    hosts, host = np.unique(np.asarray(table["host"].to_pylist(), object).astype(str), return_inverse=True)
-    windows["host_lo"] = host.reshape(-1) if len(hosts) else 0
+    hosts = np.asarray(table["host"].to_pylist(), np.str_)
+    distinct, host = np.unique(hosts, return_inverse=True)
+    pairs = [_address_or(number, text) for number, text in enumerate(distinct.tolist())]
+    for half, name in enumerate(("host_hi", "host_lo")):
+        windows[name] = np.array([pair[half] for pair in pairs], np.uint64)[host.reshape(-1)]
     for name in ("score", "p_value", "alarm_p", "peak", "usual"):
         windows[name] = np.nan
-    refill(windows, ContextSettings())
-    return windows, tuple(map(str, hosts.tolist()))
+    refill(windows, ContextSettings(config.campus.timezone, config.anomaly.host_groups.narrowest_first()))
+    return windows, hosts
+
+
+def _address_or(number: int, host: str) -> tuple[int, int]:
+    """The address that a host's text is; of a pseudonym, a number in its place."""
+    try:
+        return address_pair(host)
+    except ValueError:
+        return 0, number

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.host_rows import AS_CLIENT, Ends, rows_of_clients, rows_of_hosts
 from detectors.minutes import DNS_PORTS, SMALL_FLOW_PACKETS, summarise
-from detectors.networks import Networks, is_group
+from detectors.networks import Networks, address_pair, address_text, is_group
 from detectors.window_features import FEATURE_NAMES
 from detectors.windows import HostWindows
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
@@ -119,6 +119,8 @@ def test_networks(address: str, inside: bool, group: bool) -> None:
     hi, lo = (np.array([half], np.uint64) for half in pair(address))
     assert CAMPUS.contain(hi, lo)[0] == inside
     assert is_group(hi, lo)[0] == group
+    assert address_pair(address) == pair(address)
+    assert address_pair(address_text(int(hi[0]), int(lo[0]))) == pair(address)
 
 
 ADDRESSES = ["10.0.0.1", "10.0.0.2", "fd00::1", "1.2.3.4", "2001:db8::5", "224.0.0.9"]

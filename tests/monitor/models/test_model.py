@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from detectors.forest.array_file import ModelFileError
+from detectors.forest.host_groups import CLIENTS, THINGS
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import load as load_model
@@ -21,6 +23,7 @@ from detectors.window_features import SCORE, WINDOW
 from monitor.cli import run
 from monitor.config.config_file import load
 from monitor.daemon.rooms import live_settings
+from monitor.models.replayed import read_windows
 from monitor.models.store import ModelStore
 from wire.names.strings import StringTable
 
@@ -69,6 +72,17 @@ def test_a_replay_scores_every_window_with_it(root: Path, day_model: Path, tmp_p
     assert run(["replay", str(capture), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
     told = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert told["windows"]["score"] == sum(told["windows"].values()) > 0
+
+
+def test_windows_of_a_file_are_judged_by_the_groups_of_the_configuration(root: Path, tmp_path: Path) -> None:
+    out, config = tmp_path / "out", tmp_path / "c.yaml"
+    assert run(["replay", str(root / "pcaps" / "chromium-tls.pcap"), "--out", str(out)]) == 0
+    told = pq.read_table(out / "windows.parquet", columns=["host"])["host"].to_pylist()
+    config.write_text(f"anomaly:\n  host_groups:\n    things: [{told[0]}]\n", encoding="utf-8")
+    for settings, group in ((load(config), THINGS), (load(None), CLIENTS)):
+        windows, hosts = read_windows(out / "windows.parquet", settings)
+        assert hosts.tolist() == told
+        assert set(windows["group"][hosts == told[0]].tolist()) == {group}
 
 
 def test_promote_and_roll_back(tmp_path: Path, config: Path, capsys: Any) -> None:
