@@ -249,12 +249,6 @@ class Detectors:
         }
 
     @property
-    def drift(self) -> dict[str, float]:
-        """Stability index by feature; empty while there is none."""
-        drift = self._hosts.drift
-        return {} if drift is None else drift.index()
-
-    @property
     def learner(self) -> Learner | None:
         """Who makes the models of hosts; None where one was given."""
         return self._hosts.learner

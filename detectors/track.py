@@ -102,7 +102,7 @@ class HostTrack:
         judged = self._judged(windows, self._episodes.due(before_ns))
         drifted = self.drift.large(before_ns) if self.drift is not None else {}
         if drifted:
-            judged.findings.append(model_drift(drifted, before_ns, self._origin))
+            judged.findings.append(model_drift(drifted, before_ns, self._origin, self.learner is not None))
         return judged
 
     def finish(self) -> Judged:
@@ -126,8 +126,8 @@ class HostTrack:
 
     @property
     def drift(self) -> Drift | None:
-        """How far the last day lies from what the model learned from; None where it came in a file."""
-        return self._scorer.drift if isinstance(self._scorer, Learner) else None
+        """How far the last day lies from what the model learned from; None where that cannot be said."""
+        return self._scorer.drift
 
     @property
     def learner(self) -> Learner | None:
@@ -143,7 +143,9 @@ class HostTrack:
     @property
     def trust(self) -> Trust:
         """How far the forest's findings can be trusted."""
-        return Trust(self._forest_signs.expected, self._episodes.of_forest, tails_of(self._scorer.model))
+        index = {} if self.drift is None else self.drift.index()
+        tails = tails_of(self._scorer.model)
+        return Trust(self._forest_signs.expected, self._episodes.of_forest, tails, index)
 
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):

@@ -17,7 +17,7 @@ from detectors.findings_text import PATTERNS
 from detectors.forest.model import PART_NAMES
 from detectors.forest.trust import LENGTHS, STANDINGS
 from detectors.involvement import ROLES
-from detectors.window_features import FEATURES, PHASES
+from detectors.window_features import FEATURES, MINUTE_FEATURES, PHASES
 from sinks.metrics.definitions import METRICS, NAME_EVENTS, RULES, VISIBILITY
 from sinks.records.flow_fields import FLOW_FIELDS
 from sinks.summary import SHED
@@ -162,6 +162,12 @@ def _forest() -> dict[str, Any]:
             "tails": {
                 **_object(dict.fromkeys(LENGTHS, groups)),
                 "description": "what stands beyond the calibration's reach; missing: the pooled one's",
+            },
+            "drift": {
+                "type": "object",
+                "propertyNames": {"enum": list(MINUTE_FEATURES)},
+                "additionalProperties": {"type": "number"},
+                "description": "stability index of the last 24 h by feature; empty where none is measured",
             },
         }
     )

@@ -119,4 +119,5 @@ def _forest(trust: Trust) -> dict[str, Any]:
         "expected_false": round(trust.expected_false, 6),
         "false_discovery_rate": None if rate is None else round(rate, 6),
         "tails": tails,
+        "drift": dict(trust.drift),
     }

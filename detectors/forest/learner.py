@@ -221,7 +221,8 @@ class Learner:
         self.trainings += 1
         if self.verdict.holds:
             self.model, self.model_ns = challenger, now_ns
-            self.drift.learn(_minutes(clean))
+            assert challenger.population is not None
+            self.drift.learn(challenger.population, challenger.span_ns[1])
         else:
             self.refused += 1
 

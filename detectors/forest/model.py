@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.forest import episode_test
 from detectors.forest.calibration import Calibration
+from detectors.forest.drift import Population
 from detectors.forest.explanation import Reason, explain
 from detectors.forest.features import matrix
 from detectors.forest.host_groups import GROUPS
@@ -57,13 +58,20 @@ class Part:
 class Model:
     """Scores windows; made from windows by `Model.learn` or read by model_file.load."""
 
-    def __init__(self, parts: dict[tuple[int, int], Part], span_ns: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self,
+        parts: dict[tuple[int, int], Part],
+        span_ns: tuple[int, int] = (0, 0),
+        population: Population | None = None,
+    ) -> None:
         """parts: by length in seconds and group (or POOLED); the pooled minutes at least.
 
-        span_ns: first and last minute of what it was learned from; zeros when unknown.
+        span_ns: first and last minute of what it was learned from; zeros when unknown. population: of
+        its minutes, against which drift is measured; None in files of earlier versions.
         """
         self.parts = parts
         self.span_ns = span_ns
+        self.population = population
 
     @classmethod
     def learn(
@@ -77,7 +85,8 @@ class Model:
         Both may hold minutes and hours; the minutes of a host-hour should all be there or not at all.
         """
         starts = np.concatenate([training["window_start_ns"], calibration["window_start_ns"]])
-        model = cls({}, (int(starts.min()), int(starts.max())))
+        both = np.concatenate([each[_of_length(each, MINUTE_SECONDS)] for each in (training, calibration)])
+        model = cls({}, (int(starts.min()), int(starts.max())), Population.of(both))
         for seconds in (MINUTE_SECONDS, HOUR_SECONDS):
             ours, theirs = (each[_of_length(each, seconds)] for each in (training, calibration))
             if seconds == HOUR_SECONDS:

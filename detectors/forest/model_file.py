@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from detectors.forest import array_file
 from detectors.forest.array_file import ModelFileError
+from detectors.forest.drift import Population
 from detectors.forest.features import WIDTH
 from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import PART_NAMES, POOLED, Model, Part
 from detectors.window_features import MINUTE_SECONDS
 
-FILE_SCHEMA = 2
-_MOST_ARRAYS = 1 + 3 * 2 * len(PART_NAMES)
+FILE_SCHEMA = 3
+#: Without the population that drift is measured against; else the same.
+_WITHOUT_POPULATION = 2
+_MOST_ARRAYS = 3 + 3 * 2 * len(PART_NAMES)
 
 
 def save(model: Model, path: Path) -> None:
@@ -28,7 +31,7 @@ def save(model: Model, path: Path) -> None:
     settings = model.forest.settings
     arrays = arrays_of(model)
     about: dict[str, Any] = {
-        "schema": FILE_SCHEMA,
+        "schema": _WITHOUT_POPULATION if model.population is None else FILE_SCHEMA,
         "trees": settings.trees,
         "max_samples": settings.max_samples,
         "seed": settings.seed,
@@ -44,18 +47,21 @@ def save(model: Model, path: Path) -> None:
 def load(path: Path) -> Model:
     """Read and refit a model. Raises ModelFileError."""
     about, arrays = array_file.read(path, "model", _MOST_ARRAYS)
-    array_file.check(path, about, arrays, (FILE_SCHEMA,))
+    array_file.check(path, about, arrays, (FILE_SCHEMA, _WITHOUT_POPULATION))
     settings = _settings(path, about)
     span_ns = tuple(int(about.get(key) or 0) for key in ("learned_from_ns", "learned_until_ns"))
     try:
-        return from_arrays(arrays, settings, (span_ns[0], span_ns[1]))
+        model = from_arrays(arrays, settings, (span_ns[0], span_ns[1]))
+        if about["schema"] == FILE_SCHEMA and model.population is None:
+            raise ValueError("no population")
+        return model
     except (ValueError, KeyError) as error:
         raise ModelFileError(f"{path}: its arrays are not those of a model ({error})") from error
 
 
 def arrays_of(model: Model) -> dict[str, NDArray[np.float64]]:
-    """What the model is made from, by `SECONDS.GROUP.training`, `.calibration` and `.statistics`."""
-    arrays = {}
+    """What it is made from: `SECONDS.GROUP.training`, `.calibration`, `.statistics`; and its population."""
+    arrays = {} if model.population is None else model.population.arrays()
     for (seconds, group), part in model.parts.items():
         for name, array in (
             ("training", part.forest.training),
@@ -92,13 +98,15 @@ def from_arrays(
         parts[int(seconds), PART_NAMES.index(group)] = Part.of(forest, scores, statistics)
     if (MINUTE_SECONDS, POOLED) not in parts:
         raise ValueError("no pooled part")
-    return Model(parts, span_ns)
+    known = any(name.startswith("population.") for name in arrays)
+    return Model(parts, span_ns, Population.from_arrays(arrays) if known else None)
 
 
 def describe(path: Path) -> dict[str, Any]:
     """What a model file says of itself, with the sizes of its arrays. Raises as `load` does."""
     about, arrays = array_file.read(path, "model", _MOST_ARRAYS)
-    return {**about, "intact": about.get("digest") == array_file.digest(arrays)}
+    measured = {"measures_drift": about.get("schema") == FILE_SCHEMA}
+    return {**about, **measured, "intact": about.get("digest") == array_file.digest(arrays)}
 
 
 def _settings(path: Path, about: dict[str, Any]) -> ForestSettings:

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.forest.drift import Drift
 from detectors.forest.episode_test import HOUR_NS, MinuteEvidence, strangeness
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
-from detectors.parts import Parts
+from detectors.parts import Parts, under, within
 from detectors.window_features import CALIBRATE, COLD, HOUR_SECONDS, SCORE, TRAIN, WINDOW
 
 #: Fewer training windows than this give no score (CONTRACTS: Windows and scores).
@@ -26,6 +27,10 @@ class Scorer(Protocol):
     model: Model | None
     shed: int
     holds: bool  # windows wait for the end
+
+    @property
+    def drift(self) -> Drift | None:
+        """Since the model in use was made; None where that cannot be said."""
 
     def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """Windows that are decided by now."""
@@ -57,6 +62,10 @@ class ModelScorer:
 
     def __init__(self, model: Model) -> None:
         self.model: Model | None = model
+        self.drift: Drift | None = None
+        if model.population is not None:
+            self.drift = Drift()
+            self.drift.learn(model.population, 0)
         self.shed = 0
         self.holds = False
         self._evidence = MinuteEvidence()
@@ -65,6 +74,8 @@ class ModelScorer:
         """All of them, scored."""
         if self.model is not None:
             score(self.model, windows, self._evidence)
+        if self.drift is not None:
+            self.drift.take(windows[windows["seconds"] != HOUR_SECONDS])
         return windows
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
@@ -85,13 +96,16 @@ class ModelScorer:
         return np.zeros(0, WINDOW)
 
     def state(self) -> Parts:
-        """The open hour's evidence; the model lies in its file."""
-        return self._evidence.state()
+        """The open hour's evidence, and the last day's counts; the model lies in its file."""
+        drift = {} if self.drift is None else under("drift", self.drift.state())
+        return {**self._evidence.state(), **drift}
 
     def restore(self, parts: Parts) -> None:
         """Take that back."""
         if parts:
             self._evidence.restore(parts)
+        if self.drift is not None and self.model is not None:
+            self.drift.restore(within("drift", parts), self.model.population)
 
 
 class ReplayScorer:
@@ -100,6 +114,7 @@ class ReplayScorer:
     def __init__(self, settings: ForestSettings, max_windows: int) -> None:
         """Hold no more than `max_windows` (580 bytes each); what is more is shed and counted."""
         self.model: Model | None = None
+        self.drift: Drift | None = None  # one half against the other would be no drift
         self.shed = 0
         self.holds = True
         self._settings = settings

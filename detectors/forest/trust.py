@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detectors.forest.model import PART_NAMES, Model
 from detectors.forest.tail import TAIL_STATES
@@ -20,12 +20,13 @@ class Trust:
     """expected_false: tests that chance alone has found so far, at most, if the calibration holds.
 
     findings: told so far with a sign of the forest. tails: by (length, group) what stands beyond the
-    reach of the calibration, of STANDINGS.
+    reach of the calibration, of STANDINGS. drift: stability index by feature; empty while there is none.
     """
 
     expected_false: float
     findings: int
     tails: Mapping[tuple[str, str], str]
+    drift: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def false_discovery_rate(self) -> float | None:

@@ -17,10 +17,18 @@ RULE = "model-drift"
 ARTICLE = ("15",)
 _DAY_NS = 86_400_000_000_000
 _NAMED = 3
+#: Whether the sensor learns by itself, or goes by a model of a file.
+_UNTIL = {
+    True: ("按计划重新学习之前", "it learns anew, which it does on its schedule"),
+    False: ("启用另一模型之前", "another model is promoted: this one does not learn"),
+}
 
 
-def model_drift(index: Mapping[str, float], now_ns: int, origin: Origin) -> Finding:
-    """The finding that drifted features are; `index` has one at least."""
+def model_drift(index: Mapping[str, float], now_ns: int, origin: Origin, learns: bool = True) -> Finding:
+    """The finding that drifted features are; `index` has one at least.
+
+    learns: the sensor makes its models by itself.
+    """
     subject = Subject("sensor", origin.sensor)
     most = sorted(index.items(), key=lambda each: (-each[1], each[0]))
     words = [(*FEATURE_WORDS[name], value) for name, value in most[:_NAMED]]
@@ -41,8 +49,8 @@ def model_drift(index: Mapping[str, float], now_ns: int, origin: Origin) -> Find
         evidence={"stability_index": dict(most), "threshold": LARGE},
         limits=LIMITS[RULE],
         text={
-            "zh": f"近 24 小时主机行为与模型所学不同：{zh}；按计划重新学习之前，异常分数不可全信。",
+            "zh": f"近 24 小时主机行为与模型所学不同：{zh}；{_UNTIL[learns][0]}，异常分数不可全信。",
             "en": f"In the last 24 h hosts behaved unlike what the model learned from: {en}; "
-            "scores are less sure until it learns anew, which it does on its schedule.",
+            f"scores are less sure until {_UNTIL[learns][1]}.",
         },
     )

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from detectors.window_features import MINUTE_FEATURES
 from monitor import places
 from monitor.daemon.orders import Order
 from monitor.daemon.rooms import Rooms
@@ -40,7 +39,6 @@ def set_live(rooms: Rooms, parent: Order) -> None:
     )
     set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
     exposition.set("late_events_total", stages.merge.late_events)
-    exposition.set_each("feature_drift", {**dict.fromkeys(MINUTE_FEATURES, 0.0), **stages.detectors.drift})
     learning = stages.detectors.learning
     exposition.set("model_in_use", int(learning.has_model))
     age_ns = rooms.clock_ns - learning.model_ns if learning.model_ns else 0

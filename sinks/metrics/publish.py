@@ -5,6 +5,7 @@ from __future__ import annotations
 from detectors.feedback import SIGNS
 from detectors.forest.tail import FITTED
 from detectors.forest.trust import LENGTHS, MISSING, Trust
+from detectors.window_features import MINUTE_FEATURES
 from sinks.metrics.definitions import NAME_EVENTS, RULES
 from sinks.metrics.exposition import Exposition
 from sinks.summary import Account
@@ -64,6 +65,7 @@ def _set_trust(exposition: Exposition, trust: Trust) -> None:
     exposition.set("forest_findings_total", trust.findings)
     exposition.set("forest_expected_false_findings_total", trust.expected_false)
     exposition.set("forest_false_discovery_rate", trust.false_discovery_rate or 0.0)
+    exposition.set_each("feature_drift", {**dict.fromkeys(MINUTE_FEATURES, 0.0), **trust.drift})
     for length in LENGTHS:
         own = [standing for (of, _), standing in trust.tails.items() if of == length]
         unfitted = sum(standing not in (FITTED, MISSING) for standing in own)

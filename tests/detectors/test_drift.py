@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from detectors.findings import Origin
-from detectors.forest.drift import LARGE, LEAST_WINDOWS, MODERATE, Drift
+from detectors.forest import array_file
+from detectors.forest.array_file import ModelFileError
+from detectors.forest.drift import LARGE, LEAST_WINDOWS, MODERATE, Drift, Population
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
+from detectors.forest.model import Model
+from detectors.forest.model_file import describe, load, save
+from detectors.forest.scorers import ModelScorer
 from detectors.forest.steady import steady
+from detectors.parts import within
 from detectors.rules.model_drift import model_drift
 from detectors.window_features import FEATURE_NAMES, MINUTE_FEATURES, MINUTE_NS, WINDOW
 
@@ -35,7 +44,7 @@ def day(number: int, hosts: int = 6, times: float = 1.0, drifting: int | None = 
 
 def drifted(times: float) -> Drift:
     drift = Drift()
-    drift.learn(day(0))
+    drift.learn(Population.of(day(0)), DAY_NS)
     drift.take(day(1, times=times))
     return drift
 
@@ -58,7 +67,7 @@ def test_what_changed_is_named_and_nothing_else() -> None:
 def test_too_little_says_nothing() -> None:
     drift = Drift()
     assert drift.index() == {}
-    drift.learn(day(0))
+    drift.learn(Population.of(day(0)), DAY_NS)
     drift.take(day(1)[: LEAST_WINDOWS - 1])
     assert drift.index() == {}
 
@@ -75,7 +84,7 @@ def test_not_a_number_counts_as_nothing() -> None:
     windows = day(1)
     windows["features"][::7] = np.nan
     drift = Drift()
-    drift.learn(windows)
+    drift.learn(Population.of(windows), DAY_NS)
     drift.take(windows)
     assert np.isfinite(list(drift.index().values())).all()
 
@@ -86,6 +95,58 @@ def test_over_a_restart() -> None:
     assert after.index() == before.index()
     after.restore({"edges": np.zeros((3, 9))})  # of other features
     assert after.index() == before.index()
+
+
+def small(times: float = 1.0) -> Model:
+    return Model.learn(day(0, times=times)[::3], day(3, times=times)[::5], ForestSettings(trees=5))
+
+
+def test_against_a_model_of_a_file(tmp_path: Path) -> None:
+    """As for a sensor's own; over a restart with the same file, and anew with another."""
+    paths = [tmp_path / "one.npz", tmp_path / "other.npz"]
+    for path, times in zip(paths, (1, 4), strict=True):
+        save(small(times), path)
+    scorer = ModelScorer(load(paths[0]))
+    assert scorer.drift is not None
+    minutes = day(5, times=2.0)
+    minutes["window_start_ns"] += HOUR_NS
+    for hour in range(25):
+        of_hour = minutes[minutes["window_start_ns"] // HOUR_NS == 121 + hour]
+        scorer.take(of_hour)
+        if hour < 23:
+            assert scorer.drift.large(5 * DAY_NS + (hour + 2) * HOUR_NS) == {}, "its first day is not over"
+    assert set(scorer.drift.large(6 * DAY_NS + HOUR_NS)) == {"bytes_out"}
+    for path, known in zip(paths, (True, False), strict=True):
+        again = ModelScorer(load(path))
+        again.restore(scorer.state())
+        assert again.drift is not None
+        assert (again.drift.index() == scorer.drift.index()) is known
+
+
+def test_a_file_of_before_scores_and_measures_none(tmp_path: Path) -> None:
+    model = small()
+    model.population = None
+    save(model, tmp_path / "old.npz")
+    assert describe(tmp_path / "old.npz")["schema"] == 2
+    assert not describe(tmp_path / "old.npz")["measures_drift"]
+    scorer = ModelScorer(load(tmp_path / "old.npz"))
+    assert scorer.drift is None
+    assert np.isfinite(scorer.take(day(2)[:600])["score"]).all()
+    assert not within("drift", scorer.state())
+
+
+@pytest.mark.parametrize("name", ["population.edges", "population.counts"])
+def test_a_population_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.npz"
+    save(small(), path)
+    about, arrays = array_file.read(path, "model", 40)
+    for wrong in (arrays[name][:, :4], np.full(arrays[name].shape, np.nan), None):
+        changed = {**arrays, name: wrong}
+        if wrong is None:
+            changed = {key: array for key, array in arrays.items() if not key.startswith("population")}
+        array_file.write(path, about, changed)
+        with pytest.raises(ModelFileError, match="not those of a model"):
+            load(path)
 
 
 def habit(number: int, factor: float = 1.0) -> NDArray[np.void]:
