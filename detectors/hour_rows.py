@@ -13,8 +13,8 @@ from detectors.grouping import address_ids, combined, count, distinct, share, to
 from detectors.host_and_peer import HOST_AND_PEER
 from detectors.host_rows import AS_CLIENT
 from detectors.open_rows import OPEN_ROW
-from detectors.rules.patterns.brute_force import LOGIN_PORTS, MOST_BYTES
-from detectors.rules.patterns.lateral_movement import ADMINISTRATION_PORTS
+from detectors.rules.patterns.brute_force import IS_LOGIN, MOST_BYTES
+from detectors.rules.patterns.lateral_movement import IS_ADMINISTRATION
 from wire.flows.records import TCP, UDP
 
 HOUR_NS = 3_600_000_000_000
@@ -82,11 +82,11 @@ def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
     service = made["server_port"].astype(np.int64) * 256 + made["protocol"]
     made["failed_of_port"] = _failed_share(made, service)
     made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])
-    login = np.isin(made["server_port"], LOGIN_PORTS) & (made["short_sessions"] > 0)
+    login = IS_LOGIN[made["server_port"]] & (made["short_sessions"] > 0)
     in_vain = (made["failed_of_port"] >= LEAST_FAILED) | (made["failed_of_peer"] >= LEAST_FAILED)
     told = (made["failed"] > 0) | in_vain | login | (made["entered"] > 0)
     kept = told | (made["bytes_out"] >= LEAST_BYTES_SENT)
-    return made[kept]
+    return np.asarray(made[kept])
 
 
 def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
@@ -113,7 +113,7 @@ def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
 def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Rows of hosts of which some row may be kept: most hosts of a campus give none."""
     host, first = address_ids(rows["host_hi"], rows["host_lo"])
-    login = np.isin(rows["server_port"], LOGIN_PORTS)
+    login = IS_LOGIN[rows["server_port"]]
     telling = count(host[(rows["failed"] == 1) | login | _entered(rows)], len(first)) > 0
     telling |= total(host, rows["bytes_out"], len(first)) >= LEAST_BYTES_SENT
     return telling[host]
@@ -122,7 +122,7 @@ def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
 def _entered(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Rows of connections that were established to an administration port of an internal peer."""
     inside = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["peer_internal"] == 1)
-    return np.asarray(inside & np.isin(rows["server_port"], ADMINISTRATION_PORTS))
+    return np.asarray(inside & IS_ADMINISTRATION[rows["server_port"]])
 
 
 def _failed_share(made: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ from detectors.catalogue.categories import ADVERTISING, TRACKING
 from detectors.columns import Columns
 from detectors.grouping import address_ids, count, total
 from detectors.host_rows import AS_CLIENT
-from detectors.rules.patterns.brute_force import LOGIN_PORTS
+from detectors.port_sets import ports_among
+from detectors.rules.patterns.brute_force import IS_LOGIN
 from detectors.seen_before import SeenBefore, mixed
 from detectors.window_features import FEATURE_AT, KINDS, MINUTE_SECONDS, SUMS, WINDOW, derive
 from wire.flows.records import IPV4_MAPPED, TCP, UDP
@@ -39,15 +40,8 @@ _DOH_ADDRESSES = tuple(
 )  # fmt: skip
 
 
-def _among(ports: tuple[int, ...]) -> NDArray[np.bool_]:
-    """By port, whether it is one of them."""
-    table = np.zeros(1 << 16, np.bool_)
-    table[list(ports)] = True
-    return table
-
-
 _RESOLVERS = np.array(_DOH_ADDRESSES, np.uint64)
-_IS_DNS, _IS_COMMON, _IS_INFRA, _IS_LOGIN = map(_among, (DNS_PORTS, COMMON_PORTS, INFRA_PORTS, LOGIN_PORTS))
+_IS_DNS, _IS_COMMON, _IS_INFRA = map(ports_among, (DNS_PORTS, COMMON_PORTS, INFRA_PORTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +116,14 @@ def _sums(rows: Columns, group: NDArray[np.int64], groups: int) -> NDArray[np.fl
         "unreachable": rows["unreachable"] == 1,
         "web": web,
         "unnamed": web & (rows["named"] == 0),
-        "third_party": web & np.isin(rows["category"], (ADVERTISING, TRACKING)),
+        "third_party": web & ((rows["category"] == ADVERTISING) | (rows["category"] == TRACKING)),
         "udp": opened & udp,
         "encrypted_dns": single & transport & ((port == _DOT) | _to_resolver(rows)),
         "inbound": ~client & opens & (rows["unreachable"] == 0),
         "inbound_failed": ~client & (rows["failed"] == 1) & (rows["unreachable"] == 0),
         "inbound_infra": ~client & opens & transport & _IS_INFRA[port],
         "small": single & (packets <= SMALL_FLOW_PACKETS),
-        "login": single & tcp & _IS_LOGIN[port],
+        "login": single & tcp & IS_LOGIN[port],
     }
     summed = {
         "packets": packets,

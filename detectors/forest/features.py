@@ -24,10 +24,9 @@ def scaled(windows: NDArray[np.void]) -> NDArray[np.float64]:
 
     Rounding makes libraries that differ in the last bit of a logarithm agree.
     """
-    values = np.nan_to_num(windows["features"], nan=0.0, posinf=_CEILING, neginf=0.0)
-    values = np.clip(values, 0.0, _CEILING)
-    logs = np.where(_LOGARITHMIC, np.log1p(values), values)
-    return np.asarray(np.round(logs, DECIMALS))
+    values = np.minimum(np.fmax(windows["features"], 0.0), _CEILING)  # of 0 and no number fmax takes 0
+    np.log1p(values, out=values, where=_LOGARITHMIC)
+    return np.asarray(np.round(values, DECIMALS))
 
 
 def matrix(windows: NDArray[np.void]) -> NDArray[np.float64]:

@@ -24,8 +24,8 @@ def with_carriers(signals: Sequence[Signal], rows: NDArray[np.void]) -> list[Sig
     """The forest's signs with the places (peer, port, protocol) that most failed at, then most was sent to.
 
     rows: HOST_ROWs that hold those of the signs' windows. `peers` names the place of the same number.
-    Touched are those at places that the host opened flows to and hardly anybody else did: a resolver or
-    gateway is among the places of most hosts, and has no part in what one of them does.
+    Touched are those at which what the host opened failed, and hardly anybody else opened anything: a
+    resolver or gateway is among the places of most hosts, and has no part in what one of them does.
     """
     shared = _shared_places(rows)
     return [_carried(signal, rows, shared) for signal in signals]
@@ -70,7 +70,8 @@ def _carried(signal: Signal, rows: NDArray[np.void], shared: NDArray[np.bool_]) 
         address_text(int(rows["peer_hi"][first[at]]), int(rows["peer_lo"][first[at]]))
         for at in places
     ]
-    touching = np.isin(group, places) & (rows["role"] == AS_CLIENT) & ~shared
+    in_vain = (rows["role"] == AS_CLIENT) & (rows["failed"] == 1)
+    touching = np.isin(group, places) & in_vain & ~shared
     took_part = signal.involved
     if touching.any():
         touched = touched_by(rows[touching], peer[touching], MINUTE_SECONDS, signal.confidence)

@@ -34,7 +34,6 @@ from monitor.simulate.visits import TLS, stream
 _MINUTE_NS, _SECOND_NS = 60_000_000_000, 1_000_000_000
 #: Where scans go, and who is outside: documentation addresses (RFC 5737) that no catalogue knows.
 _SCANNED, _OUTSIDE = 0x0A320000, 0xCB007100
-_MOST_PEERS = 64
 #: A NetBIOS session message around an SMB2 NEGOTIATE ([MS-SMB2] 2.2.1, 2.2.3) with one dialect.
 _SMB_HEAD = b"\xfeSMB\x40" + bytes(59)
 _SMB_NEGOTIATE = b"\x24\0\x01\0\x01" + bytes(31) + b"\x02\x02"
@@ -81,7 +80,7 @@ def _told(kind: str, number: int, rows: NDArray[np.void], host: int) -> list[dic
         if len(own) == 0:
             continue
         frames = np.maximum(own["up"].astype(np.int64), own["down"]) * own["gap_ns"]
-        peers = np.unique(own["server"][own["server"] != RESOLVER])[:_MOST_PEERS]
+        peers = np.unique(own["server"][own["server"] != RESOLVER])
         told.append(
             {
                 "id": f"{kind}-{number + 1}" + (f"-{place + 1}" if place else ""),

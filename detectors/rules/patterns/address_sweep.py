@@ -22,7 +22,8 @@ LEAST_SHARE = 0.5
 
 
 def _select(rows: Columns) -> NDArray[np.bool_]:
-    return opened_by_failing_hosts(rows, np.isin(rows["protocol"], (ARP, ICMP, ICMP6)))
+    protocol = rows["protocol"]
+    return opened_by_failing_hosts(rows, (protocol == ARP) | (protocol == ICMP) | (protocol == ICMP6))
 
 
 def _judge(span: Span) -> list[Signal]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT, AS_SERVER
+from detectors.port_sets import ports_among
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import UDP
@@ -23,11 +24,11 @@ LEAST_DATAGRAMS = 6_000
 LEAST_PEERS = 10
 LEAST_FACTOR = 10
 #: Chargen, DNS, NTP, NetBIOS, SNMP, CLDAP, SSDP, WS-Discovery, CoAP, memcached (US-CERT TA14-017A).
-AMPLIFYING_PORTS = (19, 53, 123, 137, 161, 389, 1900, 3702, 5683, 11211)
+_AMPLIFIES = ports_among((19, 53, 123, 137, 161, 389, 1900, 3702, 5683, 11211))
 
 
 def _select(rows: Columns) -> NDArray[np.bool_]:
-    amplified = (rows["protocol"] == UDP) & np.isin(rows["server_port"], AMPLIFYING_PORTS)
+    amplified = (rows["protocol"] == UDP) & _AMPLIFIES[rows["server_port"]]
     datagrams = int(((rows["packets_in"].astype(np.int64) + rows["packets_out"]) * amplified).sum())
     return np.asarray(amplified if datagrams >= LEAST_DATAGRAMS else amplified & False)
 

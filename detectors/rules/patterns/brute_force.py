@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
+from detectors.port_sets import ports_among
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import TCP
@@ -21,13 +22,13 @@ from wire.flows.records import TCP
 LEAST_CONNECTIONS = 10
 MOST_BYTES = 32 << 10
 #: FTP, SSH, Telnet, RDP, VNC, WinRM.
-LOGIN_PORTS = (21, 22, 23, 3389, 5900, 5985)
+IS_LOGIN = ports_among((21, 22, 23, 3389, 5900, 5985))
 _FIN, _RST = 0x01, 0x04
 
 
 def _select(rows: Columns) -> NDArray[np.bool_]:
     session = (rows["protocol"] == TCP) & (rows["established"] == 1)
-    login = np.isin(rows["server_port"], LOGIN_PORTS)
+    login = IS_LOGIN[rows["server_port"]]
     return np.asarray(session & login & (rows["role"] == AS_CLIENT))
 
 

@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
+from detectors.port_sets import ports_among
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import TCP
 
 LEAST_PEERS = 8
 #: SSH, Telnet, RPC endpoint mapper, NetBIOS session, SMB, RDP, VNC, WinRM.
-ADMINISTRATION_PORTS = (22, 23, 135, 139, 445, 3389, 5900, 5985, 5986)
+IS_ADMINISTRATION = ports_among((22, 23, 135, 139, 445, 3389, 5900, 5985, 5986))
 
 
 def _select(rows: Columns) -> NDArray[np.bool_]:
     entered = (rows["role"] == AS_CLIENT) & (rows["protocol"] == TCP) & (rows["established"] == 1)
     inside = entered & (rows["peer_internal"] == 1)
-    return np.asarray(inside & np.isin(rows["server_port"], ADMINISTRATION_PORTS))
+    return np.asarray(inside & IS_ADMINISTRATION[rows["server_port"]])
 
 
 def many_peers(span: Span) -> list[Signal]:

@@ -180,7 +180,7 @@ class Watch:
         unit_ns = self._pattern.unit_ns
         for later in range(self._pattern.span):
             end = rows["window_start_ns"] + later * unit_ns
-            inside = np.flatnonzero(np.isin(end, ends))
+            inside = np.flatnonzero(end == ends[0] if len(ends) == 1 else np.isin(end, ends))
             at.append(inside)
             end_ns.append(end[inside] + unit_ns - MINUTE_NS)
         seconds = unit_ns // 1_000_000_000

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
-from detectors.rules.patterns.brute_force import LOGIN_PORTS
+from detectors.rules.patterns.brute_force import IS_LOGIN
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 
@@ -21,7 +21,7 @@ _HOURS = 6
 
 
 def _select(rows: Columns) -> NDArray[np.bool_]:
-    return np.asarray(np.isin(rows["server_port"], LOGIN_PORTS) & (rows["short_sessions"] > 0))
+    return np.asarray(IS_LOGIN[rows["server_port"]] & (rows["short_sessions"] > 0))
 
 
 def _judge(span: Span) -> list[Signal]:

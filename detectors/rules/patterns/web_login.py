@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
+from detectors.port_sets import ports_among
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import TCP
 
 LEAST_CONNECTIONS = 60
 MOST_DEVIATION = 0.02
-WEB_PORTS = (80, 443, 8000, 8080, 8443)
+_IS_WEB = ports_among((80, 443, 8000, 8080, 8443))
 _FIN, _RST = 0x01, 0x04
 
 
@@ -28,7 +29,7 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
     """Whole connections within one minute: what took longer is no refused login."""
     session = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["opened"] == 1)
     ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0
-    web = np.isin(rows["server_port"], WEB_PORTS) & (rows["role"] == AS_CLIENT)
+    web = _IS_WEB[rows["server_port"]] & (rows["role"] == AS_CLIENT)
     carried = (rows["payload_out"] > 0) & (rows["payload_in"] > 0)
     return np.asarray(session & ended & web & carried)
 
