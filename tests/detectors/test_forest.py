@@ -233,3 +233,13 @@ def test_what_is_no_model_is_refused(tmp_path: Path, make: object) -> None:
     make(tmp_path / "m.npz")  # type: ignore[operator]
     with pytest.raises(ModelFileError, match=r"m\.npz: "):
         load(tmp_path / "m.npz")
+
+
+def test_few_rows_get_the_scores_that_they_get_among_many() -> None:
+    """Few are asked of all trees at once, many of tree after tree."""
+    random = np.random.default_rng(5)
+    forest = IsolationForest(random.gamma(1.0, 1.0, (600, 2 * len(FEATURE_NAMES))), ForestSettings())
+    rows = random.gamma(1.0, 1.3, (500, 2 * len(FEATURE_NAMES)))
+    whole = forest.score(rows)
+    for few in (1, 2, 17, 128, 129):
+        assert np.array_equal(forest.score(rows[:few]), whole[:few])
