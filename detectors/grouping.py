@@ -7,46 +7,36 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.numbering import distinct_pairs
+
 _Whole = TypeVar("_Whole", bound=np.integer[Any])
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def address_ids(
     hi: NDArray[np.uint64], lo: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the distinct addresses.
+    """Number the distinct addresses, in their order.
 
-    Returns the number of each row's address, and for each number the index of a row that holds it.
-    One 64-bit key is enough for IPv4 and nearly always for IPv6; where two addresses share a key
-    the slower exact way is taken.
+    Returns the number of each row's address, and for each number the first row that holds it.
     """
-    key = lo ^ (hi * _MIX)
-    _, first, ids = np.unique(key, return_index=True, return_inverse=True)
-    first, ids = first.astype(np.int64), ids.astype(np.int64)
-    if np.array_equal(hi[first][ids], hi) and np.array_equal(lo[first][ids], lo):
-        return ids, first
-    pairs = np.empty(len(hi), np.dtype([("hi", "u8"), ("lo", "u8")]))
-    pairs["hi"], pairs["lo"] = hi, lo
-    _, first, ids = np.unique(pairs, return_index=True, return_inverse=True)
-    return ids.astype(np.int64), first.astype(np.int64)
+    codes, first = distinct_pairs(hi, lo)
+    return _in_order(codes, first, np.lexsort((lo[first], hi[first])))
 
 
 def combined(*keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the distinct combinations of whole numbers (>= 0), in their order; at least one row.
+    """Number the distinct combinations of whole numbers (>= 0), in their order.
 
     Returns the number of each row's combination, and for each number the first row that holds it.
     """
     group, groups = np.zeros(len(keys[0]), np.int64), 1
     for key in keys:
-        width = int(key.max()) + 1
+        width = int(key.max(initial=0)) + 1
         if groups * width > np.iinfo(np.int64).max:
             # Numbered closely, both are below the number of rows, and fit.
-            _, group = np.unique(group, return_inverse=True)
-            _, key = np.unique(key, return_inverse=True)
+            (group, _), (key, _) = _numbered(group), _numbered(key)
             groups, width = int(group.max()) + 1, int(key.max()) + 1
         group, groups = group * width + key, groups * width
-    _, first, group = np.unique(group, return_index=True, return_inverse=True)
-    return group.astype(np.int64), first.astype(np.int64)
+    return _numbered(group)
 
 
 def distinct_values(values: NDArray[_Whole]) -> NDArray[_Whole]:
@@ -86,3 +76,18 @@ def distinct(
 def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """`part` of `whole`, 0 where there is no whole."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _numbered(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The place of each row's value among the distinct ones in order, and the first row of each."""
+    codes, first = distinct_pairs(np.zeros(len(values), np.uint64), values.astype(np.uint64))
+    return _in_order(codes, first, np.argsort(values[first]))
+
+
+def _in_order(
+    codes: NDArray[np.int32], first: NDArray[np.int32], order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes and first rows numbered anew, so that `order` is how they stand."""
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[codes], first[order].astype(np.int64)

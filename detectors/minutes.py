@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from detectors.catalogue.categories import ADVERTISING, TRACKING
 from detectors.columns import Columns
-from detectors.grouping import address_ids, count, total
+from detectors.grouping import address_ids, combined, count, total
 from detectors.host_rows import AS_CLIENT
 from detectors.port_sets import ports_among
 from detectors.rules.patterns.brute_force import IS_LOGIN
 from detectors.seen_before import SeenBefore, mixed
-from detectors.window_features import FEATURE_AT, KINDS, MINUTE_SECONDS, SUMS, WINDOW, derive
+from detectors.window_features import FEATURE_AT, KINDS, MINUTE_NS, MINUTE_SECONDS, SUMS, WINDOW, derive
 from wire.flows.records import IPV4_MAPPED, TCP, UDP
 
 DNS_PORTS = (53, 853, 5353, 5355)
@@ -71,18 +71,13 @@ def summarise(
     columns: of these rows, where others read them, too. seen: which host has met which server.
     """
     columns = Columns(rows) if columns is None else columns
-    minutes, minute = np.unique(columns["window_start_ns"], return_inverse=True)
-    host, host_at = address_ids(columns["host_hi"], columns["host_lo"])
-    rank = np.empty(len(host_at), np.int64)
-    rank[np.lexsort((rows["host_lo"][host_at], rows["host_hi"][host_at]))] = np.arange(len(host_at))
-    at_rank = np.empty_like(host_at)
-    at_rank[rank] = host_at
-    keys, group = np.unique(minute * np.int64(len(host_at)) + rank[host], return_inverse=True)
-    group, groups = group.astype(np.int64), len(keys)
+    start_ns = columns["window_start_ns"]
+    host, _ = address_ids(columns["host_hi"], columns["host_lo"])
+    group, first = combined(start_ns // MINUTE_NS, host)
+    groups = len(first)
     windows = np.zeros(groups, WINDOW)
-    windows["window_start_ns"] = minutes[keys // max(len(host_at), 1)]
-    of_host = at_rank[keys % max(len(host_at), 1)]
-    windows["host_hi"], windows["host_lo"] = rows["host_hi"][of_host], rows["host_lo"][of_host]
+    for name in ("window_start_ns", "host_hi", "host_lo"):
+        windows[name] = columns[name][first]
     windows["seconds"] = MINUTE_SECONDS
     for name in ("score", "p_value", "alarm_p", "peak", "usual"):
         windows[name] = np.nan
@@ -187,11 +182,8 @@ def _peer_pairs(
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]:
     """Distinct (window, peer) of chosen rows: window, the peer as a value, and each row's pair."""
     hi, lo = rows["peer_hi"][chosen], rows["peer_lo"][chosen]
-    peer, first = address_ids(hi, lo)
-    width = np.int64(max(len(first), 1))
-    both, of_row = np.unique(group[chosen] * width + peer, return_inverse=True)
-    item = host_keys(hi[first], lo[first])[both % width] if len(first) else np.zeros(0, np.uint64)
-    return both // width, item, of_row.astype(np.int64)
+    of_row, first = combined(group[chosen], address_ids(hi, lo)[0])
+    return group[chosen][first], host_keys(hi[first], lo[first]), of_row
 
 
 def _count_new(

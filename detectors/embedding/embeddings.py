@@ -305,16 +305,15 @@ class Embeddings:
         met["third"] = riding["third"][hit]
         both = np.concatenate([self._met, met])
         known = np.arange(len(both)) < len(self._met)
-        order = np.lexsort((both["last"], ~known, both["first"], both["third"], both["app"], both["client"]))
-        both, known = both[order], known[order]
+        pair = both["app"].astype(np.int64) * len(self._thirds) + both["third"]
+        known_first = both["last"] + np.where(known, 0, _FAR_MINUTE)
+        order = np.lexsort((known_first, both["first"], pair, both["client"]))
+        both, known, pair = both[order], known[order], pair[order]
         same = np.zeros(len(both), np.bool_)
-        for name in ("client", "app", "third", "first"):
-            same[1:] |= both[name][1:] != both[name][:-1]
-        same = ~same
-        if len(same):
-            same[0] = False
-        new = both[~same & ~known]
-        pair = new["app"].astype(np.int64) * len(self._thirds) + new["third"]
+        same[1:] = pair[1:] == pair[:-1]
+        for name in ("client", "first"):
+            same[1:] &= both[name][1:] == both[name][:-1]
+        new, pair = both[~same & ~known], pair[~same & ~known]
         sessions_with = self.statistics.sessions_with
         sessions_with += np.bincount(pair, minlength=sessions_with.size).reshape(sessions_with.shape)
         np.minimum(sessions_with, self.statistics.sessions[:, None], out=sessions_with)
@@ -332,6 +331,8 @@ class Embeddings:
         return met[np.sort(np.argsort(-met["last"], kind="stable")[:most])]
 
 
+#: Beyond any minute of event time.
+_FAR_MINUTE = 1 << 40
 _MET = np.dtype([("client", "u8"), ("app", "i4"), ("third", "i4"), ("first", "i8"), ("last", "i8")])
 _RIDE = np.dtype([("client", "u8"), ("minute", "i8"), ("third", "i4")])
 

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.numbering import distinct_pairs
 from sinks.records import columns
-from sinks.records.addresses import address_column, distinct_pairs
+from sinks.records.addresses import address_column
 from sinks.records.pseudonyms import Pseudonyms
 from wire import record_arrays
 from wire.flows.records import FIRST_PACKETS, PROTO_NAMES, TCP_END_NAMES, TUNNEL_NAMES

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from detectors.campus_networks import DEFAULT_NETWORKS
 from detectors.networks import Networks
-from sinks.records.addresses import address_column, address_texts, distinct_pairs
+from detectors.numbering import distinct_pairs
+from sinks.records.addresses import address_column, address_texts
 from sinks.records.pseudonyms import PrivacyKeyError, Pseudonyms, read_key
 
 _GROUP = st.one_of(st.just(0), st.integers(0, 0xFFFF), st.integers(0, 15))

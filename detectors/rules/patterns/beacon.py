@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.grouping import address_ids, count
+from detectors.grouping import address_ids, combined, count
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
+from detectors.window_features import MINUTE_NS
 
 LEAST_OPENS = 12
 LEAST_SECONDS = 30.0
@@ -30,13 +31,12 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
     """Opens of a host to a peer's port that it opened at least twice in that minute."""
     if len(rows) == 0:
         return np.zeros(0, np.bool_)
-    group = rows["window_start_ns"]
+    start_ns = rows["window_start_ns"]
     host, _ = address_ids(rows["host_hi"], rows["host_lo"])
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
-    _, group = np.unique(group, return_inverse=True)
-    for key in (host, peer, rows["server_port"].astype(np.int64)):
-        _, group = np.unique(group * (np.int64(key.max()) + 1) + key, return_inverse=True)
-    return np.asarray(count(group, int(group.max()) + 1)[group] >= 2)
+    minute = (start_ns - start_ns.min()) // MINUTE_NS
+    group, first = combined(minute, host, peer, rows["server_port"].astype(np.int64))
+    return np.asarray(count(group, len(first))[group] >= 2)
 
 
 def _judge(span: Span) -> list[Signal]:

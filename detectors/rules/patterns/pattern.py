@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.grouping import address_ids, count, distinct, total
+from detectors.grouping import address_ids, combined, count, distinct, total
 from detectors.involvement import involved
 from detectors.networks import address_text
 from detectors.parts import Parts
@@ -49,16 +49,11 @@ class Span:
         self.end_ns = end_ns
         self.peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
         host, _ = address_ids(rows["host_hi"], rows["host_lo"])
-        _, end = np.unique(end_ns, return_inverse=True)
-        _, self.owner = np.unique(end * (np.int64(host.max()) + 1) + host, return_inverse=True)
+        self.owner, _ = combined((end_ns - end_ns.min()) // MINUTE_NS, host)
 
     def group(self, *keys: NDArray[np.int64]) -> Groups:
         """The rows by span, host and further whole numbers (>= 0)."""
-        group = self.owner
-        for key in keys:
-            _, group = np.unique(group * (np.int64(key.max()) + 1) + key, return_inverse=True)
-        _, first = np.unique(group, return_index=True)
-        return Groups(self, group.astype(np.int64), first)
+        return Groups(self, *combined(self.owner, *keys))
 
     def signal(
         self, rows_at: NDArray[np.int64], strength: float, figures: dict[str, float]
