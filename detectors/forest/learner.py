@@ -167,14 +167,21 @@ class Learner:
         return parts
 
     def restore(self, parts: Parts) -> None:
-        """Take a state back; the forest is fitted anew to what it was made from."""
+        """Take a state back; the forest is fitted anew to what it was made from.
+
+        Of a sensor that went by a model of a file there is the open hour's evidence alone.
+        """
+        evidence = within("evidence", parts)
+        if evidence:
+            self._evidence.restore(evidence)
+        if "plain" not in parts:
+            return
         self.trained_ns, self.trainings, self._first_ns, self._halvings, found = json_of(parts["plain"])
         self._found = Found(((hi, lo), start, end) for (hi, lo), start, end in found)
         self._tried_ns = int(parts["tried"][0])
         self.model_ns, self.refused = parts.get("standing", np.array([self.trained_ns, 0])).tolist()
         self._kept = [parts["sample"]]
         self.drift.restore(within("drift", parts))
-        self._evidence.restore(within("evidence", parts))
         if "strange" in parts:  # states of earlier versions have none
             self._strange = Strange(parts["strange"])
             self.confirmed = Incidents.restored(within("confirmed", parts))

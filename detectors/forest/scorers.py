@@ -98,12 +98,13 @@ class ModelScorer:
     def state(self) -> Parts:
         """The open hour's evidence, and the last day's counts; the model lies in its file."""
         drift = {} if self.drift is None else under("drift", self.drift.state())
-        return {**self._evidence.state(), **drift}
+        return {**under("evidence", self._evidence.state()), **drift}
 
     def restore(self, parts: Parts) -> None:
-        """Take that back."""
-        if parts:
-            self._evidence.restore(parts)
+        """Take that back, or as much of a learner's state, whose sensor goes by a model of a file now."""
+        evidence = within("evidence", parts)
+        if evidence:
+            self._evidence.restore(evidence)
         if self.drift is not None and self.model is not None:
             self.drift.restore(within("drift", parts), self.model.population)
 

@@ -123,6 +123,17 @@ def test_against_a_model_of_a_file(tmp_path: Path) -> None:
         assert (again.drift.index() == scorer.drift.index()) is known
 
 
+def test_a_sensor_goes_from_its_own_model_to_one_of_a_file_and_back(tmp_path: Path) -> None:
+    """As after a promotion and a reload: what is known of the open hour goes on, the rest starts anew."""
+    learner, scorer = Learner(ForestSettings(trees=5), Schedule()), ModelScorer(small())
+    learner.take(day(0)[:600])
+    scorer.restore(learner.state())
+    scorer.take(day(1)[:600])
+    again = Learner(ForestSettings(trees=5), Schedule())
+    again.restore(scorer.state())
+    assert again.state()["evidence/hosts"].tobytes() == scorer.state()["evidence/hosts"].tobytes() != b""
+
+
 def test_a_file_of_before_scores_and_measures_none(tmp_path: Path) -> None:
     model = small()
     model.population = None
