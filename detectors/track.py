@@ -19,6 +19,7 @@ from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
 from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
 from detectors.involvement import NOBODY, first_touch, hosts_among, strongest
+from detectors.kept_rows import KeptRows
 from detectors.minutes import Minutes
 from detectors.open_rows import OPEN_ROW
 from detectors.parts import Parts, under, within
@@ -75,6 +76,7 @@ class HostTrack:
         self._episodes = Episodes()
         self._host_hours = HostHours(context or ContextSettings())
         self._held: list[Signal] = []
+        self._kept = KeptRows(max_open_rows)
         self._involved: list[NDArray[np.void]] = []  # since the last `advance`
         self.lanes = {
             "host": _Lane(OF_HOST_ROWS, max_open_rows),
@@ -109,7 +111,8 @@ class HostTrack:
         """Close everything; what is left."""
         early = self._close(lambda lane: lane.windows.finish(), None)
         late = self._scorer.finish()
-        self._episodes.add(self._held + self._counted(self._forest_signs.take(late)))
+        found = self._kept.carried(self._forest_signs.take(late))
+        self._episodes.add(self._held + self._counted(found))
         return self._judged(np.concatenate([early, late]), self._episodes.finish())
 
     @property
@@ -203,7 +206,7 @@ class HostTrack:
         signals: list[Signal] = []
         minutes: list[tuple[Minutes, Columns]] = []
         rare = opens = np.zeros(0, OPEN_ROW)
-        carriers: list[NDArray[np.void]] = []
+        carriers: dict[str, NDArray[np.void]] = {}
         for name, lane in self.lanes.items():
             rows = close(lane)
             if rows is None or len(rows) == 0:
@@ -211,12 +214,14 @@ class HostTrack:
             columns = Columns(rows)
             if name == "host":
                 minutes = self._host_hours.minutes(rows, columns)
+                if self._scorer.holds:
+                    self._kept.add(rows)
             if name in _HOURS_OF:
                 hours, wanted = _HOURS_OF[name]
                 self.lanes[hours].windows.add(wanted(rows))
             shaped = lane.shape(rows)
             if name in ("host", "host-hours"):
-                carriers.append(rows)
+                carriers[name] = rows
             if name == "open-hours":
                 opens, rare = rows, shaped
             columns = columns if shaped is rows else Columns(shaped)
@@ -227,7 +232,10 @@ class HostTrack:
             for windows in self._host_hours.windows(minutes, opens, rare, before_ns)
         ]
         found = [signal for windows in scored for signal in self._forest_signs.take(windows)]
-        signals.extend(with_carriers(found, np.concatenate(carriers)) if found and carriers else found)
+        # An hour's rows hold those of its minutes, which may have closed with it.
+        for name, of_hours in (("host", False), ("host-hours", True)):
+            own = [signal for signal in found if signal.of_hour is of_hours]
+            signals.extend(with_carriers(own, carriers[name]) if own and name in carriers else own)
         signals = self._counted(signals)
         if self._scorer.holds:
             self._held.extend(replace(signal, involved=first_touch(signal.involved)) for signal in signals)

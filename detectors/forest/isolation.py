@@ -20,6 +20,8 @@ _FEW_ROWS = 128
 _LEAST_SCALE, _LEAST_DEVIATION = 0.1, 1.0
 #: Ten standard deviations outside the range close 63% of the way to 1.
 _OUTSIDE_UNIT = 10.0
+#: A path of length 0 would score 1.
+_MOST_FOREST = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +64,31 @@ class IsolationForest:
         would not count. How far a row lies outside the range of the training, in standard
         deviations summed over columns, therefore lifts the forest's score towards 1.
         """
-        scores = [self._score(rows[at : at + _BATCH_ROWS]) for at in range(0, len(rows), _BATCH_ROWS)]
-        return np.asarray(np.round(np.concatenate(scores), 6) if scores else [], np.float64)
+        forest, outside = self._parts(rows)
+        return np.asarray(np.round(1.0 - (1.0 - forest) * np.exp(-outside), 6))
 
-    def _score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        # As score_samples does, without what it costs to call it: 300 trees are asked every minute.
-        single = np.ascontiguousarray(rows, np.float32)
-        if len(rows) <= _FEW_ROWS:
-            depth = self._grove.depths(single)
-        else:
-            depth = np.zeros(len(rows))
-            for tree in self._trees:
-                depth += tree.depth[tree.tree.apply(single)]
-        forest = 2.0 ** (-depth / self._depth_unit)
-        outside = np.maximum(np.maximum(rows - self._most, self._least - rows), 0.0) / self._scale
-        return np.asarray(1.0 - (1.0 - forest) * np.exp(-outside.sum(axis=1) / _OUTSIDE_UNIT))
+    def strangeness(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """-ln(1 - score) per row, before the score is rounded: it still tells apart what scores 1."""
+        forest, outside = self._parts(rows)
+        return np.asarray(np.round(outside - np.log(1.0 - forest), 6))
+
+    def _parts(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The forest's own score, below 1, and the distance outside the training's range."""
+        forest, outside = np.empty(len(rows)), np.empty(len(rows))
+        for at in range(0, len(rows), _BATCH_ROWS):
+            some = rows[at : at + _BATCH_ROWS]
+            # As score_samples does, without what it costs to call it: 300 trees are asked every minute.
+            single = np.ascontiguousarray(some, np.float32)
+            if len(rows) <= _FEW_ROWS:
+                depth = self._grove.depths(single)
+            else:
+                depth = np.zeros(len(some))
+                for tree in self._trees:
+                    depth += tree.depth[tree.tree.apply(single)]
+            forest[at : at + _BATCH_ROWS] = 2.0 ** (-depth / self._depth_unit)
+            beyond = np.maximum(np.maximum(some - self._most, self._least - some), 0.0)
+            outside[at : at + _BATCH_ROWS] = (beyond / self._scale).sum(axis=1) / _OUTSIDE_UNIT
+        return np.minimum(forest, _MOST_FOREST), outside
 
 
 @dataclass(frozen=True, slots=True)

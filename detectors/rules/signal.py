@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.involvement import NOBODY
 from detectors.networks import address_text
-from detectors.window_features import WINDOW
+from detectors.window_features import HOUR_SECONDS, WINDOW
 
 Address = tuple[int, int]  # the two halves of an address
 
@@ -38,6 +38,11 @@ class Signal:
     window: np.void | None = None
     #: INVOLVED: who took part and when. It is handed on at once, and not kept over a restart.
     involved: NDArray[np.void] = field(default_factory=lambda: NOBODY, compare=False, repr=False)
+
+    @property
+    def of_hour(self) -> bool:
+        """It is the forest's, of a whole hour."""
+        return self.window is not None and int(self.window["seconds"]) == HOUR_SECONDS
 
 
 def signal_object(signal: Signal) -> dict[str, Any]:

@@ -129,6 +129,17 @@ def test_the_named_features_back_to_usual_take_the_alarm_away(model: Model) -> N
     assert np.mean(~model.alarms(mended, level)) >= 0.9
 
 
+def test_what_lies_so_far_outside_that_it_scores_1_is_explained_too(model: Model) -> None:
+    loud = with_feature(usual_windows(3, 8), failed_flows=1e9)
+    loud = with_feature(with_feature(loud, servers=1e9), login_flows=1e9)
+    loud["deviation"][:] = np.where(loud["features"] == 1e9, 100.0, 0.0)
+    model.score(loud)
+    assert (loud["score"] == 1.0).all()
+    for reasons in model.explain(loud):
+        assert {reason.feature for reason in reasons} == {"failed_flows", "servers", "login_flows"}
+        assert all(reason.part > 1 for reason in reasons)
+
+
 def test_bad_values_and_constant_columns_are_scored(model: Model) -> None:
     odd = usual_windows(5, 4)
     odd["features"][0], odd["deviation"][1], odd["usual"][2] = np.nan, np.inf, np.nan

@@ -1,0 +1,50 @@
+"""Rows of closed minutes that are kept to the end of a replay: what the forest found is known only then."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.rules.carriers import with_carriers
+from detectors.rules.signal import Signal
+from detectors.waiting_rows import WaitingRows
+from detectors.window_features import HOUR_SECONDS
+from wire.record_arrays import joined
+
+_HOUR_NS = HOUR_SECONDS * 1_000_000_000
+
+
+class KeptRows:
+    """The latest HOST_ROWs, packed; what goes first is of the half of a replay that trains."""
+
+    def __init__(self, most_rows: int) -> None:
+        """most_rows: about 20 bytes each."""
+        self._most_rows = most_rows
+        self._chunks: deque[WaitingRows] = deque()
+        self._rows = 0
+
+    def add(self, rows: NDArray[np.void]) -> None:
+        """Rows that came after those before, at least one."""
+        self._chunks.append(WaitingRows.of(rows, packed=True))
+        self._rows += len(rows)
+        while self._rows > self._most_rows:
+            self._rows -= self._chunks.popleft().count
+
+    def carried(self, signals: Sequence[Signal]) -> list[Signal]:
+        """The forest's signs with the places that carried them, as far as their rows are still there."""
+        told = list(signals)
+        hour = np.array([each.start_ns // _HOUR_NS for each in signals], np.int64)
+        for of in np.unique(hour).tolist():  # so that no more than an hour or two is unpacked at once
+            places = np.flatnonzero(hour == of).tolist()
+            first_ns = min(signals[at].start_ns for at in places)
+            last_ns = max(signals[at].minute_ns for at in places)
+            chunks = [each for each in self._chunks if each.first_ns <= last_ns and first_ns <= each.last_ns]
+            if chunks:
+                rows = joined([each.rows() for each in chunks])
+                carried = with_carriers([signals[at] for at in places], rows)
+                for at, signal in zip(places, carried, strict=True):
+                    told[at] = signal
+        return told
