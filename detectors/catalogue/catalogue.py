@@ -136,8 +136,8 @@ class Catalogue:
         else:
             decided = deciding(found, self._entries, self._sources)
             best = -1 if decided is None else decided
-        by_label = self._by_label(name)
-        return by_label if by_label >= 0 and self._yields(best, name) else best
+        by_label = self._by_label(name) if self._yields(best, name) else -1
+        return by_label if by_label >= 0 else best
 
     def service_of(self, entry: int) -> int:
         """The service index of an entry."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 _DIGITS = "0123456789"
+_KEPT = 16_384  # answers, since the same labels stand before many domains
 
 
 class LabelWords:
@@ -22,9 +24,10 @@ class LabelWords:
         self._patterns = [
             (re.compile(f"(?:{known})*?({_any_of(words)})(?:{known})*"), words) for words in telling if words
         ]
+        #: What is given for the telling word of a label, or -1 when it has none.
+        self.find = lru_cache(_KEPT)(self._find)
 
-    def find(self, label: str) -> int:
-        """What is given for the telling word of a label, or -1 when it has none."""
+    def _find(self, label: str) -> int:
         parts = [part.rstrip(_DIGITS) for part in label.split("-")]
         for pattern, words in self._patterns:
             for part in parts:
