@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.involvement import ROLES
 from monitor.evaluate.outcome import HOUR_NS, Told, Windows
 from monitor.evaluate.truth import Incident
 
@@ -61,10 +62,30 @@ def with_involvement(hours: HostHours) -> HostHours:
 def of_subjects(hours: HostHours, incidents: list[Incident]) -> HostHours:
     """The same without the hours of those to whom it was done: who answers a probe has done nothing."""
     subjects = {incident.subject for incident in incidents}
-    kept = [at for at, key in enumerate(hours.keys) if not hours.positive[at] or key[0] in subjects]
-    return HostHours(
-        [hours.keys[at] for at in kept], hours.score[kept], hours.positive[kept], hours.part[kept]
-    )
+    return _chosen(hours, [not hours.positive[at] or key[0] in subjects for at, key in enumerate(hours.keys)])
+
+
+def of_residents(hours: HostHours, residents: set[str]) -> HostHours:
+    """The same without addresses that only probes woke: a scan wakes hundreds, each easy to tell."""
+    return _chosen(hours, [host in residents for host, _ in hours.keys])
+
+
+def involvement(hours: HostHours) -> dict[str, dict[str, int]]:
+    """How many host-hours were told to have a part in what was found, by part, and how many of them have."""
+    role = hours.part.astype(np.int64)
+    return {
+        name: {
+            "host_hours": int(np.count_nonzero(role == at)),
+            "positive": int(np.count_nonzero(hours.positive[role == at])),
+        }
+        for at, name in enumerate(ROLES)
+    }
+
+
+def _chosen(hours: HostHours, kept: list[bool]) -> HostHours:
+    at = np.flatnonzero(kept)
+    keys = [hours.keys[each] for each in at.tolist()]
+    return HostHours(keys, hours.score[at], hours.positive[at], hours.part[at])
 
 
 def ranking(hours: HostHours) -> dict[str, float | int | None]:

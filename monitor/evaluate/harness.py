@@ -15,7 +15,7 @@ import typer
 from monitor.config import config_file
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell, user_errors
 from monitor.evaluate import figures
-from monitor.evaluate.outcome import positive_hours, read_findings, read_windows
+from monitor.evaluate.outcome import positive_hours, read_findings, read_windows, residents
 from monitor.evaluate.pictures import PicturesUnavailable, draw
 from monitor.evaluate.truth import Incident, TruthError, load_incidents
 from monitor.replay.live import steps
@@ -102,6 +102,8 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
         "ranking": figures.ranking(hours),
         "ranking_with_patterns": figures.ranking(shown),
         "ranking_of_subjects": figures.ranking(figures.of_subjects(shown, incidents)),
+        "ranking_of_residents": figures.ranking(figures.of_residents(shown, residents(folder))),
+        "involvement": figures.involvement(hours),
         "incidents": figures.detection(incidents, findings),
         "false_alerts": figures.false_alerts(incidents, late, *span),
         "calibration": [{"level": level, "share": share} for level, share in calibration],

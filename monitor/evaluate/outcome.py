@@ -17,6 +17,7 @@ from sinks.records.folder import FINDINGS, FLOWS, WINDOWS
 
 HOUR_NS = 3_600_000_000_000
 _SCORED = "score"
+_RESIDENT_HOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,18 @@ def read_windows(folder: Path) -> Windows:
         phase == _SCORED,
         role + table["involvement"].to_numpy().astype(np.float64),
     )
+
+
+def residents(folder: Path) -> set[str]:
+    """Hosts that opened a flow at some time, or were seen in three hours: no addresses that a probe woke."""
+    table = pq.read_table(folder / WINDOWS, columns=["window_start", "host", "flows_opened"])
+    table = table.append_column("hour", pc.divide(table["window_start"].cast("int64"), HOUR_NS))
+    of_host = table.group_by("host").aggregate([("flows_opened", "max"), ("hour", "count_distinct")])
+    lives = pc.or_(
+        pc.greater(of_host["flows_opened_max"], 0),
+        pc.greater_equal(of_host["hour_count_distinct"], _RESIDENT_HOURS),
+    )
+    return set(of_host.filter(lives)["host"].to_pylist())
 
 
 def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:

@@ -69,10 +69,11 @@ def write_windows(
     involved: INVOLVED of the whole run.
     """
     windows = np.concatenate(parts) if len(parts) else np.zeros(0, WINDOW)
-    order = (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
-    windows = windows[np.lexsort(order)]
+    order = np.lexsort(
+        (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
+    )
     with open_parquet(path, windows_table(windows[:0], involved, pseudonyms).schema) as writer:
         for start in range(0, len(windows), _BATCH_ROWS):
-            batch = windows[start : start + _BATCH_ROWS]
+            batch = windows[order[start : start + _BATCH_ROWS]]
             writer.write_table(windows_table(batch, involved, pseudonyms))
     return len(windows)

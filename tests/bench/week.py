@@ -182,12 +182,15 @@ def summarise(weeks: list[dict[str, Any]]) -> None:
         evaluation = week["evaluation"]
         ranking, false = evaluation["ranking_with_patterns"], evaluation["false_alerts"]
         doers, forest = evaluation["ranking_of_subjects"], evaluation["ranking"]
+        living, told = evaluation["ranking_of_residents"], evaluation["involvement"]
         print(
             f"seed {week['seed']}{' clean' if week['clean'] else ''}: "
             f"AUC {ranking['roc_auc']} AP {ranking['average_precision']} "
             f"(who did it: {doers['roc_auc']} {doers['average_precision']}; "
+            f"hosts that live: {living['roc_auc']} {living['average_precision']}; "
             f"forest alone: {forest['roc_auc']} {forest['average_precision']}) "
-            f"host-hours {ranking['host_hours']} ({ranking['positive']}); false {false['false']} in "
+            f"host-hours {ranking['host_hours']} ({ranking['positive']}); told {told}; "
+            f"false {false['false']} in "
             f"{false['days']:.2f} d = {false['false_a_day']:.2f}/d; {week['seconds']}"
         )
         for name, rival in week["rivals"].items():

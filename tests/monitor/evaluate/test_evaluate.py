@@ -17,6 +17,8 @@ from monitor.evaluate.figures import (
     detection,
     false_alerts,
     host_hours,
+    involvement,
+    of_residents,
     ranking,
     with_involvement,
 )
@@ -111,6 +113,11 @@ def test_who_did_it_ranks_before_whom_it_touched_and_both_before_scores() -> Non
     assert ranking(hours)["roc_auc"] == 0.25
     assert with_involvement(hours).score.tolist() == [0.9, 2.6, 0.3, 1.9]
     assert ranking(with_involvement(hours))["roc_auc"] == 1.0
+    told = involvement(hours)
+    assert (told["touched"], told["subject"]) == ({"host_hours": 1, "positive": 1},) * 2
+    assert told["none"] == {"host_hours": 2, "positive": 0}
+    living = of_residents(with_involvement(hours), {"a", "b"})
+    assert (living.keys, living.positive.tolist()) == ([("a", 0), ("b", 0), ("b", 1)], [False, True, False])
 
 
 def test_a_finding_that_went_on_counts_once(tmp_path: Path) -> None:
