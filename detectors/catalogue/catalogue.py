@@ -229,9 +229,14 @@ class Catalogue:
                     at < below
                     and not _SCHOOLS.intersection(labels[below + 1 :])
                     and not self._known.imitated_by(domain)
-                    and not self._known.shown_in(labels[:below], at)
+                    and not self._known.shown_in(labels[:below], self._untelling(labels[:below], at))
                 )
         return False
+
+    def _untelling(self, labels: list[str], at: int) -> list[str]:
+        """Labels with the telling one at `at` replaced by its parts that tell nothing: `cdn` of `cdn-ad2`."""
+        parts = [part for part in labels[at].split("-") if self._told_by(part) < 0] if "-" in labels[at] else []
+        return [*labels[:at], *parts, *labels[at + 1 :]]
 
     def _yields(self, best: int, name: bytes) -> bool:
         """Whether what decides otherwise is nothing, or tells whose the whole domain is."""

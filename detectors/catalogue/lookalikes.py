@@ -23,10 +23,10 @@ class KnownDomains:
         for brand in self._brands:
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
 
-    def shown_in(self, labels: Sequence[str], but: int) -> bool:
-        """Whether labels below a stranger's domain show one of these, or a brand in another than `but`."""
+    def shown_in(self, labels: Sequence[str], untelling: Sequence[str]) -> bool:
+        """Whether labels below a stranger's domain show one of these, or `untelling` the brand of one."""
         places = range(len(labels) + 1)
-        return any(_read(label) in self._brands for place, label in enumerate(labels) if place != but) or any(
+        return any(_read(label) in self._brands for label in untelling) or any(
             ".".join(labels[first:last]) in self._domains for first in places for last in places[first + 2 :]
         )
 

@@ -145,6 +145,7 @@ SELF_NAMED = {
     "ads.umeng.com.evil.org": None,
     "ads.umeng.evil.org": None,
     "umeng.com.ads.evil.org": None,
+    "log-umeng.evil.org": None,
     "ads.101.com.evil.org": None,
     "log.notumeng.com": None,
     "log.umeng.com.cn": None,
