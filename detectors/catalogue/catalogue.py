@@ -92,7 +92,8 @@ class Catalogue:
             raise CatalogueError(errors)
         self._index = EntryIndex(self._entries)
         own = (*services, *overrides)
-        self._known = KnownDomains(name for service in own for name in (*service.suffixes, *service.hosts))
+        names = (name for service in own for name in (*service.suffixes, *service.hosts))
+        self._known = KnownDomains(names, self._words.is_of_words)
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Catalogue:
@@ -235,7 +236,9 @@ class Catalogue:
 
     def _untelling(self, labels: list[str], at: int) -> list[str]:
         """Labels with the telling one at `at` replaced by its parts that tell nothing: `cdn` of `cdn-ad2`."""
-        parts = [part for part in labels[at].split("-") if self._told_by(part) < 0] if "-" in labels[at] else []
+        parts = (
+            [part for part in labels[at].split("-") if self._told_by(part) < 0] if "-" in labels[at] else []
+        )
         return [*labels[:at], *parts, *labels[at + 1 :]]
 
     def _yields(self, best: int, name: bytes) -> bool:

@@ -21,11 +21,16 @@ class LabelWords:
     def __init__(self, telling: Sequence[Mapping[str, int]], neutral: Iterable[str]) -> None:
         """`telling` maps words to what `find` gives, the foremost first; `neutral` may stand beside them."""
         known = _any_of([*neutral, *(word for words in telling for word in words)])
+        self._known = re.compile(f"(?:{known})+")
         self._patterns = [
             (re.compile(f"(?:{known})*?({_any_of(words)})(?:{known})*"), words) for words in telling if words
         ]
         #: What is given for the telling word of a label, or -1 when it has none.
         self.find = lru_cache(_KEPT)(self._find)
+
+    def is_of_words(self, text: str) -> bool:
+        """Whether text is nothing but known words joined together."""
+        return self._known.fullmatch(text) is not None
 
     def _find(self, label: str) -> int:
         parts = [part.rstrip(_DIGITS) for part in label.split("-")]

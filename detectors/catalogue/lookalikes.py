@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from detectors.catalogue.public_suffixes import is_registrable
 
@@ -13,7 +13,8 @@ _LIKE = str.maketrans("0135", "oles")  # digits that are read as letters
 class KnownDomains:
     """The registrable domains of all entries; the part before the public suffix is the brand."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], is_common: Callable[[str], bool]) -> None:
+        """`is_common` tells brands that are ordinary words, which many others contain: `adnetwork`."""
         self._domains = {domain for domain in map(_domain, names) if domain}
         brands = {_plain(domain) for domain in self._domains}
         self._all_brands = brands
@@ -21,6 +22,8 @@ class KnownDomains:
         self._shortened = self._brands | {short for brand in self._brands for short in _without_one(brand)}
         self._starts: dict[str, list[str]] = {}
         for brand in self._brands:
+            if is_common(brand):
+                continue
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
 
     def shown_in(self, labels: Sequence[str], untelling: Sequence[str]) -> bool:
