@@ -108,7 +108,7 @@ class Analysis:
         rooms = self._rooms
         if not link.seen and step.clock_ns > 0:
             link.seen = True
-            rooms.results.add_findings(rooms.gaps.seeing(step.clock_ns, link.worker))
+            rooms.results.add_findings(rooms.gaps.seeing(step.since_ns or step.clock_ns, link.worker))
         rooms.packets.set(link.source, step.counters)
         link.last = step.last
         link.steps += 1

@@ -107,6 +107,7 @@ class Outbox:
         sender.send(
             Step(
                 worker=step.worker,
+                since_ns=step.since_ns,
                 clock_ns=step.clock_ns,
                 active_flows=step.active_flows,
                 string_lengths=lengths,

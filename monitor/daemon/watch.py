@@ -30,9 +30,10 @@ def watch(interfaces: Sequence[str], workers: int | None, config_path: Path | No
     if not config.capture.interfaces:
         raise CommandEnd(USAGE, "no interface: name one with -i, or in capture.interfaces")
     state = places.state_directory(config.state)
+    taps = open_taps(config.capture)  # rings fill while the children of a killed daemon still write
     lock = places.lock(state, config.state.drain_seconds + _LOCK_WAIT_SECONDS)
     privileges.keep_only(privileges.CAP_NET_RAW)
-    return Parent(config, read_config, open_taps(config.capture), lock).run()
+    return Parent(config, read_config, taps, lock).run()
 
 
 def live_config(interfaces: Sequence[str], workers: int | None, path: Path | None) -> Config:

@@ -57,7 +57,7 @@ _ARRAYS: tuple[tuple[str, np.dtype[Any]], ...] = (
     ("counters", np.dtype("i8")),
 )
 ARRAY_NAMES = tuple(name for name, _ in _ARRAYS)
-_NUMBERS = ("worker", "reached", "clock_ns", "active_flows", "last")
+_NUMBERS = ("worker", "reached", "since_ns", "clock_ns", "active_flows", "last")
 _HEADER = np.dtype([("numbers", "i8", (len(_NUMBERS),)), ("lengths", "i8", (len(_ARRAYS),))])
 #: No array of a step is longer: a block of 65,536 frames yields less, a table that ends less again.
 MAX_ITEMS = 1 << 26
@@ -82,6 +82,7 @@ class Step:
     |---|---|---|
     | worker | int | the worker's place, from 0 |
     | reached | int | events of an `order` below it are out; those that follow come late or later |
+    | since_ns | int | time of the stretch's first packet; 0 without one |
     | clock_ns | int | event clock of the worker after the stretch |
     | active_flows | int | flows in its table |
     | last | bool | nothing follows: the worker has ended all its flows |
@@ -95,6 +96,7 @@ class Step:
 
     worker: int = 0
     reached: int = 0
+    since_ns: int = 0
     clock_ns: int = 0
     active_flows: int = 0
     last: bool = False

@@ -95,9 +95,10 @@ class WorkerStages:
 
     def read(self, flows: FlowOutput) -> Step:
         """Read early payload while the block's bytes are there; join what it says to what is due."""
-        step = Step(self._place.worker, self._frames, flows.clock_ns)
+        step = Step(self._place.worker, self._frames, clock_ns=flows.clock_ns)
         step.active_flows, step.deltas, step.rows = flows.active_flows, flows.deltas, flows.rows
         if flows.block is not None:
+            step.since_ns = int(flows.block.timestamp_ns.min(initial=flows.clock_ns))
             first_frame = BY_TIME if self._place.by_time else self._frames
             step.events = self.namer.read(flows.block.buffer, flows.refs, first_frame)
             self._frames += len(flows.block)

@@ -35,7 +35,7 @@ def opens_of(flows: FlowOutput) -> NDArray[np.void]:
 
 
 def step_of(worker: int, flows: FlowOutput, last: bool = False) -> Step:
-    step = Step(worker, flows.clock_ns + 1, flows.clock_ns, last=last)
+    step = Step(worker, flows.clock_ns + 1, clock_ns=flows.clock_ns, last=last)
     step.events, step.deltas, step.rows = opens_of(flows), flows.deltas, flows.rows
     for what in ("delta", "row"):
         n = len(getattr(step, f"{what}s"))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.pipeline.handover import (
+    _HEADER,
     MAX_WORKERS,
     STEP_COUNTERS,
     HandoverError,
@@ -22,9 +24,13 @@ from monitor.pipeline.handover import (
     Step,
     shape_digest,
 )
+from monitor.pipeline.pipeline import WorkerStages
+from wire.capture.files import open_captures
 from wire.flows.records import DELTA, FLOW_ROW
+from wire.flows.table import FlowSettings
 from wire.names.events import EVENT
 from wire.names.facts import FACTS
+from wire.names.namer import NamerSettings
 
 _BOUND = 2**40
 
@@ -46,7 +52,7 @@ def steps(draw: st.DrawFn) -> Step:
     lengths = random.integers(0, 9, draw(counts)).astype(np.int32)
     delta_offsets, delta_ids = queries(deltas)
     row_offsets, row_ids = queries(rows)
-    numbers = [draw(st.integers(-_BOUND, _BOUND)) for _ in range(3)]
+    numbers = [draw(st.integers(-_BOUND, _BOUND)) for _ in range(4)]
     worker = draw(st.integers(0, MAX_WORKERS - 1))
     return Step(
         worker, *numbers, draw(st.booleans()), records(EVENT, draw(counts)),
@@ -142,7 +148,7 @@ def test_a_worker_that_closes_between_two_steps() -> None:
 @pytest.mark.parametrize("length", [2**30, -1, -(2**63)])
 def test_lengths_are_not_believed(length: int) -> None:
     greeting = recorded([Step()])[:48]
-    header = np.full(17, length, np.int64).tobytes()
+    header = np.full(_HEADER.itemsize // 8, length, np.int64).tobytes()
     with over_a_socket(greeting + header) as receiver, pytest.raises(HandoverError, match="larger"):
         receiver.receive()
 
@@ -165,3 +171,12 @@ def test_what_does_not_belong_together(name: str, value: np.ndarray | int) -> No
     setattr(step, name, value)
     with over_a_socket(recorded([step])) as receiver, pytest.raises(HandoverError):
         receiver.receive()
+
+
+def test_a_step_says_when_its_first_packet_came(root: Path) -> None:
+    worker = WorkerStages(FlowSettings(), NamerSettings())
+    with open_captures([root / "pcaps" / "chromium-tls.pcap"]) as reader:
+        for block in reader:
+            assert worker.advance(block).since_ns == block.timestamp_ns.min() > 0
+            clock_ns = int(block.timestamp_ns.max())
+    assert worker.tick(clock_ns + 1).since_ns == 0
