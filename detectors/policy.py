@@ -18,12 +18,13 @@ from detectors.register.standing import Register
 from detectors.rules.book import DAY_RULES, PROMPT_RULES, WINDOW_RULES
 from detectors.rules.rule import DayCase, Knowledge, WindowCase
 from detectors.rules.settings import RuleSettings
+from detectors.rules.usual_deviations import UsualDeviations
 from detectors.use.app_day import MOST_APP_DAYS, AppDay
 from detectors.use.calendar import Calendar
 from detectors.use.day import AppUse, Day, apps_of
 from detectors.use.entrance import MOST_ENTRANCES, Entrance, entrance
 from detectors.use.leaks import Leaks, NameOf
-from detectors.use.link_rows import WINDOW_MINUTES
+from detectors.use.link_rows import WINDOW_MINUTES, WINDOW_NS
 from detectors.use.sessions import device_uses
 from detectors.use.use_book import UseBook
 from detectors.use.use_rows import rows_of_use
@@ -80,6 +81,7 @@ class Policy:
         self._uses = UseBook(settings.max_use_rows)
         self._links = LinkBook(len(catalogue.ids))
         self._past = Past()
+        self._usual = UsualDeviations()
         self._weaknesses = Weaknesses()
         self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
@@ -150,6 +152,7 @@ class Policy:
             "services": of_json(self._known.catalogue.ids),
             "judged_before": np.array([self._judged_before]),
             "silent": of_json(self._known.silent),
+            **under("usual", self._usual.state()),
             "told_bans": of_json([(*ban, *first) for ban, first in self._told.items()]),
             **{key: part for name, book in self._books() for key, part in under(name, book.state()).items()},
         }
@@ -162,6 +165,7 @@ class Policy:
         self._known.silent = json_of(parts["silent"])
         told = json_of(parts["told_bans"])
         self._told = {(rule, subject, end): (id, start_ns) for rule, subject, end, id, start_ns in told}
+        self._usual.restore(within("usual", parts))
         for name, book in self._books():
             book.restore(within(name, parts), places)
 
@@ -254,9 +258,12 @@ class Policy:
         if links is not None:
             self._weaknesses.add(window, links)
         found: list[Finding] = []
+        self._usual.begin(window * WINDOW_NS)
         for each in service_windows(window, uses, links):
-            case = WindowCase(each, self._past.of(each.service), self._known)
+            case = WindowCase(each, self._past.of(each.service), self._known, self._usual)
             told = [finding for rule in WINDOW_RULES for finding in rule.judge(case)]
+            if case.deviations and not told:
+                self._usual.add(each.start_ns, max(deviation.z for deviation in case.deviations.values()))
             self._past.add(each, strange=bool(told))
             found.extend(told)
         return found

@@ -1,27 +1,25 @@
 """Article 7: providers and schools withstand attacks. A service that is used as it never was.
 
-Measured, per service and quarter of an hour: flows, devices, bytes up and down (as logarithms) and the
-share of failed connections, against the service's own earlier windows: at the same time of day (an
-hour around) where there are enough of them, else all. Found: a figure at least `threshold` robust
-standard deviations above its median. A flood, a scan or password guessing shows in flows and failures,
-exfiltration in bytes up.
+Measured, per service and quarter of an hour: flows, devices, bytes up and down and the share of failed
+connections, each in robust standard deviations above the service's own past (service_baseline.py). The
+greatest of them is ranked among those of usual windows (usual_deviations.py). Found: a window so rare
+that as many a day are found by chance as the operator accepts; until enough windows are known, one of
+`least_flows_at_first` with a figure at least `threshold` above. A flood, a scan or password guessing
+shows in flows and failures, exfiltration in bytes up.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from detectors.findings import Finding, Subject
 from detectors.rules.rule import Rule, WindowCase, Words, title
-from detectors.rules.service_baseline import robust_z
+from detectors.rules.service_baseline import Deviation
 from detectors.rules.signal import confidence
 from detectors.use.link_rows import WINDOW_NS
-from detectors.use.windows import ServiceWindow
 
-#: A spread below a third (of a logarithm), or two in a hundred connections, is no spread.
-_LOG_FLOOR, _SHARE_FLOOR = 0.3, 0.02
-_DAY_NS, _NEAR_NS = 86_400_000_000_000, 3_600_000_000_000
+#: What lies nearer than this to usual is not told, however seldom it is.
+_LEAST_DEVIATION = 3.0
 _WORDS = {
     "flows": ("连接数", "flows"),
     "devices": ("设备数", "devices"),
@@ -31,62 +29,30 @@ _WORDS = {
 }
 
 
-def _figures(window: ServiceWindow) -> dict[str, tuple[float, float]]:
-    """Each figure as compared, and the floor of its spread."""
-    figures = {
-        "flows": (math.log1p(window.opened), _LOG_FLOOR),
-        "devices": (math.log1p(window.devices), _LOG_FLOOR),
-        "bytes_up": (math.log1p(window.up), _LOG_FLOOR),
-        "bytes_down": (math.log1p(window.down), _LOG_FLOOR),
-    }
-    if window.failed_share is not None:
-        figures["failed_share"] = (window.failed_share, _SHARE_FLOOR)
-    return figures
-
-
-def _comparable(case: WindowCase) -> Collection[ServiceWindow]:
-    """Earlier windows at the same time of day, where there are enough; else all."""
-    least = case.known.settings.anomalous_service.least_windows
-    start = case.window.start_ns
-    near = [each for each in case.past if _apart(each.start_ns, start) <= _NEAR_NS]
-    return near if len(near) >= 2 * least else case.past
-
-
-def _apart(one_ns: int, other_ns: int) -> int:
-    """How far two times of the day lie apart."""
-    apart = abs(one_ns - other_ns) % _DAY_NS
-    return min(apart, _DAY_NS - apart)
-
-
 def _judge(case: WindowCase) -> Iterator[Finding]:
     settings, window = case.known.settings.anomalous_service, case.window
-    if max(window.opened, window.flows) < settings.least_flows:
-        return  # before a look at the past, which may be a week long
-    past = _comparable(case)
-    if len(past) < settings.least_windows:
+    if not case.deviations:
         return
-    earlier = [_figures(each) for each in past]
-    moved = {}
-    for name, (value, floor) in _figures(window).items():
-        usual = [figures[name][0] for figures in earlier if name in figures]
-        if len(usual) >= settings.least_windows:
-            z = robust_z(value, usual, floor)
-            if z >= settings.threshold:
-                moved[name] = round(z, 2)
-    if not moved:
+    greatest = max(each.z for each in case.deviations.values())
+    by_rank = case.usual.threshold(settings.accepted_false_alerts_per_day)
+    if by_rank is None and max(window.opened, window.flows) < settings.least_flows_at_first:
         return
-    service = case.known.service(window.service)
-    names = title(service)
-    zh = "、".join(_WORDS[name][0] for name in moved)
-    en = ", ".join(_WORDS[name][1] for name in moved)
+    threshold = settings.threshold if by_rank is None else max(by_rank, _LEAST_DEVIATION)
+    if greatest < threshold:
+        return
+    moved = {name: each for name, each in case.deviations.items() if each.z >= threshold}
+    names = title(case.known.service(window.service))
+    zh = "、".join(_told(name, each, 0) for name, each in moved.items())
+    en = ", ".join(_told(name, each, 1) for name, each in moved.items())
     yield case.known.finding(
         ANOMALOUS_SERVICE,
-        Subject("service", service.id),
+        Subject("service", case.known.service(window.service).id),
         (window.start_ns, window.start_ns + WINDOW_NS),
-        confidence(max(moved.values()), settings.threshold),
+        confidence(greatest, threshold),
         {
-            "deviations": moved,
-            "windows": len(past),
+            "deviations": {name: round(each.z, 2) for name, each in moved.items()},
+            "usual": {name: round(each.usual, 4) for name, each in moved.items()},
+            "windows": len(case.past),
             "flows": window.opened,
             "devices": window.devices,
             "bytes_up": window.up,
@@ -94,10 +60,19 @@ def _judge(case: WindowCase) -> Iterator[Finding]:
             "failed_share": None if window.failed_share is None else round(window.failed_share, 4),
         },
         Words(
-            f"{names.zh}在一刻钟内的{zh}远高于其自身以往水平。",
-            f"Within a quarter of an hour {names.en} saw far more than it ever does: {en}.",
+            f"{names.zh}在一刻钟内远高于其自身以往水平：{zh}。",
+            f"Within a quarter of an hour {names.en} saw far more than it usually does: {en}.",
         ),
+        None if by_rank is None else round(case.usual.p_value(greatest), 9),
     )
+
+
+def _told(name: str, each: Deviation, language: int) -> str:
+    """From usual to seen, in Chinese or English."""
+    form = "{:.0%}" if name == "failed_share" else "{:,.0f}"
+    seen, usual = form.format(each.seen), form.format(each.usual)
+    words = (f"（通常 {usual}）", f" (usually {usual})")
+    return f"{_WORDS[name][language]} {seen}{words[language]}"
 
 
 ANOMALOUS_SERVICE = Rule(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.schema import Service
 from detectors.findings import Finding, Origin, Subject
 from detectors.register.standing import Register, State
+from detectors.rules.service_baseline import Deviation, deviations
 from detectors.rules.settings import RuleSettings
+from detectors.rules.usual_deviations import UsualDeviations
 from detectors.use.calendar import Calendar
 from detectors.use.day import Day
 from detectors.use.windows import ServiceWindow
@@ -57,6 +60,7 @@ class Knowledge:
         confidence: float,
         evidence: Mapping[str, Any],
         text: Words,
+        p_value: float | None = None,
     ) -> Finding:
         """A finding of a rule; `times`: start and end, nanoseconds."""
         return Finding(
@@ -68,7 +72,7 @@ class Knowledge:
             subject=subject,
             start_ns=times[0],
             end_ns=times[1],
-            p_value=None,
+            p_value=p_value,
             confidence=round(confidence, 3),
             patterns=(),
             evidence=dict(evidence),
@@ -97,13 +101,25 @@ class DayCase:
         return self.known.service(service).category == "education"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowCase:
-    """A closed window of a service, and its past, oldest first."""
+    """A closed window of a service, and its past, oldest first; and how far usual windows deviate."""
 
     window: ServiceWindow
     past: Collection[ServiceWindow]
     known: Knowledge
+    usual: UsualDeviations = field(default_factory=UsualDeviations)
+
+    @cached_property
+    def deviations(self) -> dict[str, Deviation]:
+        """Of each figure from the service's past; none of a window in which too little happened.
+
+        The past, which may be a week long, is looked at only then, and once.
+        """
+        settings = self.known.settings.anomalous_service
+        if max(self.window.opened, self.window.flows) < settings.least_flows:
+            return {}
+        return deviations(self.window, self.past, settings.least_windows)
 
     def state(self, status: str) -> State:
         """The standing of the service on the window's day."""

@@ -101,8 +101,10 @@ class AnomalousService(_Section):
     """Article 7: a service's window against its own past."""
 
     least_windows: int = Field(12, ge=4)
-    least_flows: int = Field(50, ge=1)
-    threshold: float = Field(8.0, ge=3)  # robust standard deviations
+    least_flows: int = Field(5, ge=1)
+    accepted_false_alerts_per_day: float = Field(0.5, gt=0, le=1_000)
+    least_flows_at_first: int = Field(50, ge=1)  # until 500 windows are known
+    threshold: float = Field(8.0, ge=3)  # robust standard deviations; at first, too
 
 
 class UnselectedApp(_Section):
