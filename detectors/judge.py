@@ -22,7 +22,7 @@ from detectors.forest.incidents import Incidents
 from detectors.forest.learner import Learner, Learning
 from detectors.forest.model_file import load
 from detectors.forest.scorers import ModelScorer, ReplayScorer, Scorer
-from detectors.forest.trust import Trust
+from detectors.forest.trust import Budget, Trust
 from detectors.host_context import ContextSettings
 from detectors.host_rows import Ends, Verdicts, rows_of_clients, rows_of_hosts
 from detectors.networks import Networks
@@ -262,6 +262,13 @@ class Detectors:
     def trust(self) -> Trust:
         """How far the forest's findings can be trusted."""
         return (self._hosts if self._clients is None else self._clients).trust
+
+    @property
+    def budget(self) -> Budget:
+        """What is accepted of chance, to hold the findings against."""
+        services = self._settings.rules.anomalous_service.accepted_false_alerts_per_day
+        days = (self._hosts if self._clients is None else self._clients).days
+        return Budget(self._settings.accepted_false_alerts_per_day, services, days)
 
     @property
     def silent(self) -> dict[str, int]:

@@ -150,6 +150,11 @@ class HostTrack:
         tails = tails_of(self._scorer.model)
         return Trust(self._forest_signs.expected, self._episodes.of_forest, tails, index)
 
+    @property
+    def days(self) -> float:
+        """Of event time in which some host was seen."""
+        return self._forest_signs.days
+
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):
             self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)

@@ -173,6 +173,22 @@ def _forest() -> dict[str, Any]:
     )
 
 
+def _budget() -> dict[str, Any]:
+    kind = {
+        "findings": _COUNT,
+        "per_day": {"type": ["number", "null"], "minimum": 0, "description": "null under a day"},
+        "accepted_per_day": {"type": ["number", "null"], "description": "null: thresholds know no chance"},
+    }
+    return _object(
+        {
+            "days": {"type": "number", "minimum": 0, "description": "of event time in which a host was seen"},
+            "hosts": {**_object(kind), "description": "with a sign of the forest"},
+            "services": {**_object(kind), "description": "anomalous-service"},
+            "patterns": {**_object(kind), "description": "anomalous-host by patterns alone"},
+        }
+    )
+
+
 def _summary() -> dict[str, Any]:
     service = _object({"service": _TEXT, "flows": _COUNT, "bytes": _COUNT})
     services = {"type": "array", "items": service}
@@ -213,6 +229,7 @@ def _summary() -> dict[str, Any]:
         "silent": {**_counts(RULES), "description": "times that a rule kept silent for want of a list"},
         "patterns": _counts(tuple(PATTERNS)),
         "forest": _forest(),
+        "budget": _budget(),
         "seconds": {"type": "number", "minimum": 0, "description": "real time taken"},
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detectors.findings import rfc3339
-from detectors.forest.trust import LENGTHS, Trust
+from detectors.forest.trust import LENGTHS, Budget, Trust
 from sinks.tally import Tally
 
 SCHEMA = 1
@@ -41,7 +41,8 @@ class Account:
     skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
     there was no packet. late: of the detectors. seconds: of real time that the run took.
     silent: how often each rule could not judge for want of a list. lowered: signs that verdicts of people
-    lowered, by pattern; verdicts: those that lower something now. trust: in the forest's findings.
+    lowered, by pattern; verdicts: those that lower something now. trust: in the forest's findings. budget:
+    of false alerts.
     """
 
     problems: Sequence[str]
@@ -54,6 +55,7 @@ class Account:
     hosts_are_clients: bool
     seconds: float
     trust: Trust
+    budget: Budget
     silent: Mapping[str, int] = field(default_factory=dict)
     lowered: Mapping[str, int] = field(default_factory=dict)
     verdicts: int = 0
@@ -105,6 +107,7 @@ def summary(account: Account, tally: Tally, version: str) -> dict[str, Any]:
         "silent": {rule: account.silent.get(rule, 0) for rule in tally.rules},
         "patterns": dict(tally.patterns),
         "forest": _forest(account.trust),
+        "budget": _budget(account, tally),
         "seconds": round(account.seconds, 3),
     }
 
@@ -121,3 +124,22 @@ def _forest(trust: Trust) -> dict[str, Any]:
         "tails": tails,
         "drift": dict(trust.drift),
     }
+
+
+def _budget(account: Account, tally: Tally) -> dict[str, Any]:
+    """Findings a day beside what is accepted of chance; patterns have no share in it, and are told beside."""
+    days, forest = account.budget.days, account.trust.findings
+    told = {
+        "hosts": (forest, account.budget.hosts),
+        "services": (tally.rules["anomalous-service"], account.budget.services),
+        "patterns": (tally.rules["anomalous-host"] - forest, None),
+    }
+    kinds = {
+        name: {
+            "findings": findings,
+            "per_day": round(findings / days, 6) if days >= 1 else None,
+            "accepted_per_day": accepted,
+        }
+        for name, (findings, accepted) in told.items()
+    }
+    return {"days": round(days, 6), **kinds}

@@ -37,6 +37,18 @@ class Trust:
         return min(self.expected_false / self.findings, 1.0) if self.findings else None
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the operator accepts of chance, and over how long it was looked at.
+
+    hosts, services: accepted false alerts a day. days: of event time in which some host was seen.
+    """
+
+    hosts: float
+    services: float
+    days: float
+
+
 def tails_of(model: Model | None) -> dict[tuple[str, str], str]:
     """The standing of every tail that a model may have."""
     parts = {} if model is None else model.parts

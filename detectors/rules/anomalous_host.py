@@ -57,6 +57,11 @@ class ForestSigns:
         """Tests found by chance so far, at most, if the calibration holds."""
         return self._expected
 
+    @property
+    def days(self) -> float:
+        """Of hours in which some host was seen."""
+        return self._hours / _HOURS_A_DAY
+
     def take(self, windows: NDArray[np.void]) -> list[Signal]:
         """The signs in WINDOWs. Windows without a test give none."""
         of_hours = windows["seconds"] == HOUR_SECONDS

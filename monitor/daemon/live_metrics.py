@@ -36,6 +36,7 @@ def set_live(rooms: Rooms, parent: Order) -> None:
         hosts_are_clients=False,
         seconds=0.0,
         trust=stages.detectors.trust,
+        budget=stages.detectors.budget,
     )
     set_all(exposition, account, rooms.results.tally, stages.active_flows, len(stages.strings))
     exposition.set("late_events_total", stages.merge.late_events)

@@ -121,6 +121,7 @@ class Session:
             hosts_are_clients=self._analysis.detectors.hosts_are_clients,
             seconds=time.monotonic() - self._started,
             trust=self._analysis.detectors.trust,
+            budget=self._analysis.detectors.budget,
             silent=self._analysis.detectors.silent,
             lowered=self._analysis.detectors.feedback.lowered,
             verdicts=self._analysis.detectors.feedback.in_force(self._clock_ns or 0),

@@ -61,6 +61,7 @@ def write_table(
     console.print(_visibility(summary))
     console.print(_categories(summary))
     _write_findings(console, sum(summary["findings"].values()), findings, pseudonyms)
+    _write_budget(console, summary["budget"])
     _write_trust(console, summary["forest"])
     if out is not None:
         console.print(f"结果 results: {out}")
@@ -102,6 +103,19 @@ def _write_findings(
         console.print(finding_text(finding, pseudonyms), soft_wrap=True)
     if len(findings) > _FINDINGS_SHOWN:
         console.print(f"  … {len(findings) - _FINDINGS_SHOWN:,} 项未列出 more")
+
+
+def _write_budget(console: Console, budget: Mapping[str, Any]) -> None:
+    """Findings a day beside the accepted number of false ones, where a day or more was looked at."""
+    names = {"hosts": "孤立森林 forest", "services": "服务 services", "patterns": "仅凭模式 patterns alone"}
+    told = []
+    for kind, name in names.items():
+        per_day, accepted = (budget[kind][field] for field in ("per_day", "accepted_per_day"))
+        if per_day is not None:
+            limit = "" if accepted is None else f" ({accepted:g})"
+            told.append(f"{name} {per_day:.2g}{limit}")
+    if told:
+        console.print(f"每日发现（可接受误报） findings a day (accepted by chance): {' · '.join(told)}")
 
 
 def _write_trust(console: Console, forest: Mapping[str, Any]) -> None:

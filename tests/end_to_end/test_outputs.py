@@ -121,6 +121,23 @@ def test_what_the_day_shows_agrees_across_outputs(day: Path) -> None:
     assert summary["windows"]["score"] > 0
 
 
+def test_findings_are_told_beside_what_is_accepted_of_chance(day: Path) -> None:
+    """The day has ten hours: rates wait for a whole one."""
+    outputs = _outputs(day)
+    budget, findings = outputs["summary.json"][0]["budget"], outputs["findings.json"]
+    of_hosts = [told for told in findings if told["rule"] == "anomalous-host"]
+    forest = sum("forest" in told["evidence"] for told in of_hosts)
+    expected = {
+        "hosts": (forest, 1.0),
+        "services": (sum(told["rule"] == "anomalous-service" for told in findings), 0.5),
+        "patterns": (len(of_hosts) - forest, None),
+    }
+    assert budget["patterns"]["findings"] > 0
+    assert 0.3 < budget["days"] < 1
+    for kind, (count, accepted) in expected.items():
+        assert budget[kind] == {"findings": count, "per_day": None, "accepted_per_day": accepted}
+
+
 def test_the_days_incidents_are_found(root: Path, day: Path) -> None:
     truth = json.loads((root / "pcaps" / "campus-day.truth.json").read_text(encoding="utf-8"))
     findings = _outputs(day)["findings.json"]
