@@ -10,6 +10,8 @@ each time looks the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,24 +41,38 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray(count(group, len(first))[group] >= 2)
 
 
-def _judge(span: Span) -> list[Signal]:
+def regular_calls(
+    span: Span, least_opens: int, is_rhythm: Callable[[NDArray[np.float64], float], bool]
+) -> list[Signal]:
+    """A sign for each place that a host opened so often, at gaps that hardly deviate from their median.
+
+    is_rhythm: what else the gaps, (n,) in seconds, and their median must be like.
+    """
     groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
     signals = []
-    for at in np.flatnonzero(groups.count(np.ones(len(span.rows), np.bool_)) >= LEAST_OPENS).tolist():
+    for at in np.flatnonzero(groups.count(np.ones(len(span.rows), np.bool_)) >= least_opens).tolist():
         rows_at = groups.rows_of(at)
         opens = np.sort(span.rows["open_ns"][rows_at])
         gaps = np.diff(opens) / _SECOND_NS
         middle = float(np.median(gaps))
         deviation = float(np.median(np.abs(gaps - middle))) / max(middle, 1e-9)
-        regular = deviation <= MOST_DEVIATION and float(gaps.max()) <= MOST_GAP * middle
-        if middle >= LEAST_GAP_SECONDS and gaps.sum() >= LEAST_SECONDS and regular:
+        if deviation <= MOST_DEVIATION and is_rhythm(gaps, middle):
             figures = {
                 "opens": float(len(opens)),
                 "gap_seconds": round(middle, 3),
                 "deviation": round(deviation, 3),
             }
-            signals.append(span.signal(rows_at, confidence(len(opens), LEAST_OPENS), figures))
+            signals.append(span.signal(rows_at, confidence(len(opens), least_opens), figures))
     return signals
+
+
+def _is_rhythm(gaps: NDArray[np.float64], middle: float) -> bool:
+    lasts = middle >= LEAST_GAP_SECONDS and float(gaps.sum()) >= LEAST_SECONDS
+    return lasts and float(gaps.max()) <= MOST_GAP * middle
+
+
+def _judge(span: Span) -> list[Signal]:
+    return regular_calls(span, LEAST_OPENS, _is_rhythm)
 
 
 BEACON = Pattern("beacon", 5, _select, _judge)

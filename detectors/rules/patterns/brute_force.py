@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detectors.columns import Columns
 from detectors.host_rows import AS_CLIENT
 from detectors.port_sets import ports_among
-from detectors.rules.patterns.pattern import Pattern, Span
+from detectors.rules.patterns.pattern import Groups, Pattern, Span
 from detectors.rules.signal import Signal, confidence
 from wire.flows.records import TCP
 
@@ -41,14 +41,19 @@ def _judge(span: Span) -> list[Signal]:
     short = (begun & ended & small)[flows.of_row]
     groups = span.group(span.peer, rows["server_port"].astype(np.int64))
     tries = groups.distinct(rows["flow"], short)
+    return many_sessions(span, groups, tries, LEAST_CONNECTIONS)
+
+
+def many_sessions(span: Span, groups: Groups, sessions: NDArray[np.float64], least: int) -> list[Signal]:
+    """A sign for each group, of a peer's port, with at least so many short sessions."""
     port = groups.value("server_port").astype(np.int64)
     return [
         span.signal(
             groups.rows_of(at),
-            confidence(tries[at], LEAST_CONNECTIONS),
-            {"port": float(port[at]), "connections": tries[at]},
+            confidence(float(sessions[at]), least),
+            {"port": float(port[at]), "connections": sessions[at]},
         )
-        for at in groups.strongest(tries >= LEAST_CONNECTIONS, tries)
+        for at in groups.strongest(sessions >= least, sessions)
     ]
 
 

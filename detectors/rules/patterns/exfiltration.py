@@ -24,26 +24,44 @@ MOST_BACK = 0.05
 _LEAST_A_MINUTE = LEAST_BYTES_UNNAMED // 5 // 64
 
 
-def _select(rows: Columns) -> NDArray[np.bool_]:
-    outside = (rows["role"] == AS_CLIENT) & (rows["peer_internal"] == 0) & (rows["group"] == 0)
+def goes_outside(rows: Columns) -> NDArray[np.bool_]:
+    """Rows with a peer outside that no catalogue entry knows."""
     unlisted = (rows["category"] == GENERAL) | (rows["category"] == UNKNOWN)
-    return np.asarray(outside & unlisted & (rows["bytes_out"] >= _LEAST_A_MINUTE))
+    return np.asarray((rows["peer_internal"] == 0) & unlisted)
 
 
-def _judge(span: Span) -> list[Signal]:
+def much_sent(
+    span: Span, least_unnamed: int, least_named: int, own: NDArray[np.bool_] | None = None
+) -> list[Signal]:
+    """A sign for each place to which so many bytes went, and hardly any came back.
+
+    own: rows whose place counts; all without it.
+    """
     rows = span.rows
     groups = span.group(span.peer)
     out, back = groups.total("bytes_out"), groups.total("bytes_in")
     named = groups.count(rows["named"] == 1) > 0
-    least = np.where(named, LEAST_BYTES_NAMED, LEAST_BYTES_UNNAMED).astype(np.float64)
+    least = np.where(named, least_named, least_unnamed).astype(np.float64)
+    found = (out >= least) & (back <= MOST_BACK * out)
+    if own is not None:
+        found &= groups.count(own) > 0
     return [
         span.signal(
             groups.rows_of(at),
             confidence(float(out[at]), float(least[at])),
             {"bytes_out": out[at], "bytes_in": back[at], "named": float(named[at])},
         )
-        for at in groups.strongest((out >= least) & (back <= MOST_BACK * out), out)
+        for at in groups.strongest(found, out)
     ]
+
+
+def _select(rows: Columns) -> NDArray[np.bool_]:
+    opened = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
+    return np.asarray(goes_outside(rows) & opened & (rows["bytes_out"] >= _LEAST_A_MINUTE))
+
+
+def _judge(span: Span) -> list[Signal]:
+    return much_sent(span, LEAST_BYTES_UNNAMED, LEAST_BYTES_NAMED)
 
 
 EXFILTRATION = Pattern("exfiltration", 5, _select, _judge)

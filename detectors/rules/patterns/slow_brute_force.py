@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.hour_rows import HOUR_NS
-from detectors.rules.patterns.brute_force import IS_LOGIN
+from detectors.rules.patterns.brute_force import IS_LOGIN, many_sessions
 from detectors.rules.patterns.pattern import Pattern, Span
-from detectors.rules.signal import Signal, confidence
+from detectors.rules.signal import Signal
 
 LEAST_SESSIONS = 60
 _HOURS = 6
@@ -26,16 +26,7 @@ def _select(rows: Columns) -> NDArray[np.bool_]:
 
 def _judge(span: Span) -> list[Signal]:
     groups = span.group(span.peer, span.rows["server_port"].astype(np.int64))
-    sessions = groups.total("short_sessions")
-    port = groups.value("server_port").astype(np.int64)
-    return [
-        span.signal(
-            groups.rows_of(at),
-            confidence(float(sessions[at]), LEAST_SESSIONS),
-            {"port": float(port[at]), "connections": sessions[at]},
-        )
-        for at in groups.strongest(sessions >= LEAST_SESSIONS, sessions)
-    ]
+    return many_sessions(span, groups, groups.total("short_sessions"), LEAST_SESSIONS)
 
 
 SLOW_BRUTE_FORCE = Pattern("brute-force", _HOURS, _select, _judge, "slow", HOUR_NS)
