@@ -50,7 +50,7 @@ class ServiceWindow:
 
 
 _KEPT_LINK = np.dtype([("window", "i8"), ("service", "i4"), ("link", LINK)])
-_KEPT_WINDOW = np.dtype(
+KEPT_WINDOW = np.dtype(
     [(each.name, "f8" if each.name == "rtt_ms" else "i8") for each in fields(ServiceWindow)]
 )
 
@@ -126,7 +126,7 @@ class Past:
 
     def of(self, service: int) -> Collection[ServiceWindow]:
         """Earlier windows, oldest first; made only when they are looked at: few services come to that."""
-        return _Earlier(self._windows.get(service, np.zeros(0, _KEPT_WINDOW)))
+        return Earlier(self._windows.get(service, np.zeros(0, KEPT_WINDOW)))
 
     def add(self, window: ServiceWindow, strange: bool) -> None:
         """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on."""
@@ -134,49 +134,58 @@ class Past:
         self._strange[window.service] = in_a_row
         if 0 < in_a_row <= _MAX_LEFT_OUT:
             return
-        values = (getattr(window, name) for name in _KEPT_WINDOW.names or ())
-        row = np.array([tuple(np.nan if value is None else value for value in values)], _KEPT_WINDOW)
+        row = kept([window])
         before = self._windows.get(window.service, row[:0])
         self._windows[window.service] = np.concatenate([before[1 - _PAST_WINDOWS :], row])
 
     def state(self) -> Parts:
         """What a restart needs."""
-        kept = np.concatenate([np.zeros(0, _KEPT_WINDOW), *self._windows.values()])
-        return {"windows": kept, "strange": of_json(list(self._strange.items()))}
+        rows = np.concatenate([np.zeros(0, KEPT_WINDOW), *self._windows.values()])
+        return {"windows": rows, "strange": of_json(list(self._strange.items()))}
 
     def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
         """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
-        kept = parts["windows"].copy()
-        kept["service"] = places[kept["service"]]
-        for service in np.unique(kept["service"]).tolist():
+        rows = parts["windows"].copy()
+        rows["service"] = places[rows["service"]]
+        for service in np.unique(rows["service"]).tolist():
             if service >= 0:
-                self._windows[service] = kept[kept["service"] == service]
+                self._windows[service] = rows[rows["service"] == service]
         for service, count in json_of(parts["strange"]):
             if places[service] >= 0:
                 self._strange[int(places[service])] = count
 
 
-class _Earlier(Collection[ServiceWindow]):
-    """Kept windows as ServiceWindows, once somebody looks at them."""
+class Earlier(Collection[ServiceWindow]):
+    """Kept windows, as rows of KEPT_WINDOW or as ServiceWindows, once somebody looks at them."""
 
-    def __init__(self, kept: NDArray[np.void]) -> None:
-        self._kept = kept
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self.rows = rows
         self._made: list[ServiceWindow] | None = None
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[ServiceWindow]:
         if self._made is None:
-            self._made = [_window_of(row) for row in self._kept.tolist()]
+            self._made = [_window_of(row) for row in self.rows.tolist()]
         return iter(self._made)
 
     def __contains__(self, window: object) -> bool:
         return any(each == window for each in self)
 
 
+def kept(windows: Collection[ServiceWindow]) -> NDArray[np.void]:
+    """Windows as rows of KEPT_WINDOW; what is None is NaN there."""
+    if isinstance(windows, Earlier):
+        return windows.rows
+    names = KEPT_WINDOW.names or ()
+    values = [[getattr(window, name) for name in names] for window in windows]
+    rows = [tuple(np.nan if value is None else value for value in row) for row in values]
+    return np.array(rows, KEPT_WINDOW)
+
+
 def _window_of(row: tuple[Any, ...]) -> ServiceWindow:
-    figures: dict[str, Any] = dict(zip(_KEPT_WINDOW.names or (), row, strict=True))
+    figures: dict[str, Any] = dict(zip(KEPT_WINDOW.names or (), row, strict=True))
     figures["rtt_ms"] = None if math.isnan(figures["rtt_ms"]) else figures["rtt_ms"]
     return ServiceWindow(**figures)
 

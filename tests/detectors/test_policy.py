@@ -182,6 +182,33 @@ def test_a_restart_changes_nothing() -> None:
     }  # fmt: skip
 
 
+def test_a_small_service_is_found_by_its_rank_once_enough_windows_are_known() -> None:
+    """Eight days of a dozen connections in a quarter of an hour, then forty; over a restart, too."""
+    draw = np.random.default_rng(4)
+    whole, known = policy()
+    second = policy()[0]
+    counts = draw.poisson(12, 8 * 96)
+    counts[-3] = 40
+    window = np.repeat(np.arange(len(counts)), counts)
+    deltas, service = use(known.catalogue.ids.index(APP), range(len(window)))
+    deltas["window_start_ns"] = EVENING + (window * 15 + draw.integers(0, 15, len(window))) * MINUTE
+    early = window < 7 * 96
+
+    def found(made: Policy) -> list[Finding]:
+        told = run(made, deltas[~early], service[~early])
+        return [each for each in told if each.rule == "anomalous-service"]
+
+    whole.take(deltas[early], service[early])
+    whole.advance(EVENING + 7 * 96 * 15 * MINUTE, all_clients=False)
+    second.restore({name: part.copy() for name, part in whole.state().items()})
+    for made in (whole, second):
+        (finding,) = found(made)
+        assert finding.start_ns == EVENING + (len(counts) - 3) * 15 * MINUTE
+        assert finding.p_value is not None
+        assert finding.p_value < 0.005
+        assert next(iter(finding.evidence["deviations"])) == "flows"
+
+
 def test_a_restart_under_a_catalogue_that_has_changed() -> None:
     first, known = policy()
     deltas, service = use(known.catalogue.ids.index(APP), range(150))
