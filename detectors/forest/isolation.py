@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,11 @@ _LEAST_SCALE, _LEAST_DEVIATION = 0.1, 1.0
 _OUTSIDE_UNIT = 10.0
 #: A path of length 0 would score 1.
 _MOST_FOREST = 1.0 - 1e-9
+
+
+def load_ahead() -> None:
+    """Import scikit-learn on a thread of its own, so that a fit that is to come need not wait for it."""
+    Thread(target=import_module, args=("sklearn.ensemble",), name="scikit-learn").start()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
+from detectors.forest.isolation import load_ahead
 from detectors.judge import Detectors
 from monitor import __version__
 from monitor.config.config import Config
@@ -21,6 +22,9 @@ from sinks.results import Results
 from sinks.summary import Account, summary
 from wire.capture.files import CaptureReader
 from wire.capture.frames import FrameBlock
+
+#: A capture that takes longer to read than scikit-learn to load (about 1.5 s), and most likely needs it.
+_LONG_BYTES = 512 << 20
 
 
 class Session:
@@ -68,6 +72,9 @@ class Session:
 
         `after_block` is told the event clock, in nanoseconds, after every block.
         """
+        size = self._source.bytes_total if isinstance(self._source, CaptureReader) else None
+        if self._settings.detectors.learn_from_replay and (size or 0) >= _LONG_BYTES:
+            load_ahead()
         worker = WorkerStages(self._settings.flows, self._settings.names)
         self._analyse(steps_of(frames, worker), after_block)
 
