@@ -80,8 +80,11 @@ class Reviewed:
 class Learns(Protocol):
     """Who keeps what was found out of training."""
 
-    def confirm(self, host: Address, start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: Address, start_ns: int, end_ns: int, name: str) -> None:
         """It was true: nothing may be learned from it, and new models must find it, too."""
+
+    def withdraw(self, name: str) -> None:
+        """What was confirmed under a name is no longer."""
 
     def clear(self, host: Address, start_ns: int, end_ns: int) -> None:
         """It was usual after all."""
@@ -193,6 +196,8 @@ class Feedback:
     def teach(self, hosts: Iterable[Address], learner: Learns) -> None:
         """Tell a learner of verdicts it has not heard of: true positives stay out, false ones come back.
 
+        And of those that were taken back.
+
         hosts: those with something found, and whose windows are learned from.
         """
         fresh = [each for each in self._reviews if each.id not in self._learned]
@@ -200,9 +205,14 @@ class Feedback:
         for host in hosts if fresh else ():
             for each in fresh:
                 if self._is_about(each, host):
-                    act = learner.confirm if each.verdict == TRUE_POSITIVE else learner.clear
-                    act(host, each.start_ns, each.end_ns)
-        self._learned.update(each.id for each in fresh)
+                    if each.verdict == TRUE_POSITIVE:
+                        learner.confirm(host, each.start_ns, each.end_ns, each.id)
+                    else:
+                        learner.clear(host, each.start_ns, each.end_ns)
+        in_force = {each.id for each in self._reviews}
+        for name in sorted(self._learned - in_force):
+            learner.withdraw(name)
+        self._learned = in_force
 
     def state(self) -> Parts:
         """Hits, and what the learner knows."""
@@ -215,7 +225,8 @@ class Feedback:
             kept = {each.id for each in self._reviews}
             self.hits = {name: int(count) for name, count in hits.items() if name in kept}
             self.lowered |= {name: int(count) for name, count in lowered.items() if name in self.lowered}
-            self._learned = set(learned) & kept
+            self._learned = set(learned)
+            self.news = self.news or not self._learned <= kept  # taken back meanwhile
 
     def _lowers(self, signal: Signal) -> bool:
         sign = signal.pattern or FOREST

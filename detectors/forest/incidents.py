@@ -10,7 +10,7 @@ the incident's own first hour), `features`, `usual`, `deviation`; names in the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,10 +69,11 @@ class Incidents:
 
     def newest(self, most: int) -> Incidents:
         """The last of them."""
-        first = max(len(self.names) - most, 0)
-        kept = self.windows[self.windows["host_lo"] >= first]
-        kept["host_lo"] -= first
-        return Incidents(self.names[first:], kept)
+        return self._only(range(max(len(self.names) - most, 0), len(self.names)))
+
+    def without(self, name: str) -> Incidents:
+        """All but those of a name."""
+        return self._only([at for at, each in enumerate(self.names) if each != name])
 
     def found_by(self, model: Model, level: float) -> frozenset[str]:
         """Those with a window that a test finds: at a level of alarm_p, or its least where that is higher."""
@@ -89,6 +90,12 @@ class Incidents:
         scored = np.concatenate([minutes, hours])
         found = scored["alarm_p"] <= np.maximum(level, model.least(scored))
         return frozenset(self.names[at] for at in np.unique(scored["host_lo"][found]).tolist())
+
+    def _only(self, places: Sequence[int]) -> Incidents:
+        """Those at some places, in order."""
+        kept = self.windows[np.isin(self.windows["host_lo"], np.array(places, np.uint64))]
+        kept["host_lo"] = np.searchsorted(np.array(places, np.uint64), kept["host_lo"])
+        return Incidents(tuple(self.names[at] for at in places), kept)
 
     def state(self) -> Parts:
         """Everything, for a restart."""

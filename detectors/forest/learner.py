@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.findings import rfc3339
 from detectors.forest.drift import Drift
 from detectors.forest.episode_test import MinuteEvidence
 from detectors.forest.found import Found
@@ -120,13 +119,16 @@ class Learner:
         """What a host did from start to end was found: no model learns from it."""
         self._found.add(host, start_ns, end_ns)
 
-    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int, name: str) -> None:
         """What was found of a host was true: challengers are tried on it from now on."""
         self.flag(host, start_ns, end_ns)
-        name = f"confirmed {rfc3339(start_ns)}"
         windows = self._strange.of(host, start_ns, end_ns)
         known = self.confirmed.newest(_MOST_CONFIRMED - 1)
         self.confirmed = known.and_those(Incidents.of({name: windows}))
+
+    def withdraw(self, name: str) -> None:
+        """It is not asked of challengers any more."""
+        self.confirmed = self.confirmed.without(name)
 
     @property
     def learning(self) -> Learning:

@@ -38,8 +38,11 @@ class Scorer(Protocol):
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What a host did from start to end was found: nothing may be learned from it."""
 
-    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int, name: str) -> None:
         """It was found, and people say rightly so."""
+
+    def withdraw(self, name: str) -> None:
+        """People have taken that back."""
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """It was found falsely: it may be learned from."""
@@ -81,7 +84,10 @@ class ModelScorer:
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """Learns nothing anyway."""
 
-    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int, name: str) -> None:
+        """Learns nothing anyway."""
+
+    def withdraw(self, name: str) -> None:
         """Learns nothing anyway."""
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
@@ -134,7 +140,10 @@ class ReplayScorer:
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         """What it learns from is settled by the halves."""
 
-    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int, name: str) -> None:
+        """What it learns from is settled by the halves."""
+
+    def withdraw(self, name: str) -> None:
         """What it learns from is settled by the halves."""
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:

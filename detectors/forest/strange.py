@@ -25,8 +25,7 @@ class Strange:
         self.windows = np.zeros(0, WINDOW) if windows is None else windows
 
     def take(self, windows: NDArray[np.void], found: Found) -> None:
-        """Keep the strange ones of scored WINDOWs; drop what was not found in time, and what there is no
-        room for."""
+        """Keep the strange ones of scored WINDOWs; what was not found in time is dropped."""
         strange = windows[(windows["p_value"] <= _LEVEL) | (windows["alarm_p"] <= _LEVEL)]
         if len(strange) == 0:
             return

@@ -125,9 +125,13 @@ def test_a_file_that_is_none_is_refused_and_what_was_in_force_stays(tmp_path_fac
 class _Heard:
     def __init__(self) -> None:
         self.acts: list[tuple[str, tuple[int, int]]] = []
+        self.withdrawn: list[str] = []
 
-    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+    def confirm(self, host: tuple[int, int], start_ns: int, end_ns: int, name: str) -> None:
         self.acts.append(("confirm", host))
+
+    def withdraw(self, name: str) -> None:
+        self.withdrawn.append(name)
 
     def clear(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         self.acts.append(("clear", host))
@@ -143,6 +147,22 @@ def test_a_learner_hears_of_each_verdict_once(tmp_path: Path) -> None:
     running.teach([OTHER, OURS], heard)
     assert heard.acts == [("clear", OURS), ("confirm", OURS)]
     assert running.told([sign()]) == []  # a true positive lowers nothing, and takes no false one back
+
+
+def test_a_learner_hears_of_a_verdict_that_is_taken_back_also_while_it_was_down(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.jsonl"
+    review = feedback.add(path, replace(false_positive(path), verdict="true-positive"))
+    running, heard = Feedback(path, ORIGIN), _Heard()
+    running.teach([OURS], heard)
+    feedback.revert(path, review.id, "it was the scanner's day", "2026-11-24T00:00:00Z")
+    again = Feedback(path, ORIGIN)
+    again.restore(running.state())
+    for each in (running, again):
+        each.refresh()
+        assert each.news
+        each.teach([OURS], heard)
+        assert not each.news
+    assert heard.withdrawn == [review.id, review.id]
 
 
 def test_what_was_found_can_be_cleared() -> None:

@@ -132,8 +132,10 @@ def test_what_people_confirm_is_asked_of_the_next_model() -> None:
         learner.take(minutes(1, at, at))
     again = Learner(FOREST, schedule)
     again.restore(learner.state())  # the review takes its time
-    again.confirm(host, 21 * HOUR_NS, 21 * HOUR_NS + 9 * MINUTE_NS)
-    assert again.confirmed.names == ("confirmed 1970-01-01T21:00:00.000000000Z",)
+    for name in ("0-1", "1-1"):
+        again.confirm(host, 21 * HOUR_NS, 21 * HOUR_NS + 9 * MINUTE_NS, name)
+    again.withdraw("0-1")
+    assert again.confirmed.names == ("1-1",)
     assert len(again.confirmed.windows) >= 9
     assert set(again.confirmed.windows["host_lo"].tolist()) == {0}, "no address"
     for at in range(25, 28):
