@@ -7,6 +7,8 @@ or when a pattern shows. Not seen: intent; what an encrypted flow carries.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,9 +85,8 @@ class ForestSigns:
             p_value = round(min(_TESTS * alarm_p, 1.0), 9)
             begins = np.arange(first_ns, last_ns + 1, seconds * _SECOND_NS)
             own = about(host, begins, seconds, strength)
-            signals.append(
-                Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy(), involved=own)
-            )
+            sign = Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy())
+            signals.append(replace(sign, seconds=seconds, involved=own))
         return signals
 
     def state(self) -> Parts:

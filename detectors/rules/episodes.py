@@ -10,16 +10,17 @@ import numpy as np
 from detectors.involvement import NOBODY, touched_addresses
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.signal import Address, Signal, signal_from, signal_object
-from detectors.window_features import MINUTE_NS
+from detectors.window_features import HOUR_SECONDS, MINUTE_NS
 
 GAP_NS = 5 * MINUTE_NS
+_HOUR_NS = 60 * MINUTE_NS
 #: A finding says of more that it touched so many.
 MOST_TOUCHED = 1_000
 
 
 @dataclass(slots=True)
 class Episode:
-    """The signs of a host with no gap longer than GAP_NS between them.
+    """The signs of a host with no gap longer than GAP_NS between them. It waits an hour for the next hour's.
 
     Of each pattern, and of the forest, only the strongest sign is kept, with the number of minutes.
     `touched` tells MOST_TOUCHED hosts apart, and no more.
@@ -33,13 +34,15 @@ class Episode:
     told: bool = False
     grown: bool = False  # since it was told
     of_forest: bool = False  # told with a sign of the forest
+    hourly: bool = False  # its last sign was an hour's: the next such comes an hour later
     touched: set[Address] = field(default_factory=set)  # hosts that its signs' traffic reached
 
     def add(self, signal: Signal) -> None:
         """Take a sign that is no earlier than the last."""
         self.grown = self.told
         self.start_ns = self.start_ns if self.told else min(self.start_ns, signal.start_ns)
-        self.last_ns = max(self.last_ns, signal.minute_ns)
+        if signal.minute_ns >= self.last_ns:
+            self.last_ns, self.hourly = signal.minute_ns, signal.seconds == HOUR_SECONDS
         self.minutes[signal.pattern] = self.minutes.get(signal.pattern, 0) + 1
         best = self.strongest.get(signal.pattern)
         if best is None or _strength(signal) > _strength(best):
@@ -87,7 +90,7 @@ class Episodes:
     def due(self, before_ns: int) -> Due:
         """Episodes not told yet, and told ones that ended before a time and had grown meanwhile."""
         for host, episode in list(self._open.items()):
-            if episode.last_ns + GAP_NS < before_ns:
+            if episode.last_ns + GAP_NS + episode.hourly * _HOUR_NS < before_ns:
                 self._over.append(self._open.pop(host))
         return self._take([each for each in self._open.values() if not each.told])
 
@@ -149,6 +152,7 @@ def _plain(episode: Episode) -> dict[str, Any]:
         "told": episode.told,
         "grown": episode.grown,
         "of_forest": episode.of_forest,
+        "hourly": episode.hourly,
         "touched": sorted(episode.touched),
     }
 
@@ -164,5 +168,6 @@ def _from_plain(plain: dict[str, Any]) -> Episode:
         plain["told"],
         plain["grown"],
         plain.get("of_forest", False),  # states of earlier versions did not tell either
+        plain.get("hourly", False),
         {(hi, lo) for hi, lo in plain.get("touched", ())},
     )

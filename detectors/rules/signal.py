@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.involvement import NOBODY
 from detectors.networks import address_text
-from detectors.window_features import HOUR_SECONDS, WINDOW
+from detectors.window_features import HOUR_SECONDS, MINUTE_SECONDS, WINDOW
 
 Address = tuple[int, int]  # the two halves of an address
 
@@ -36,6 +36,7 @@ class Signal:
     p_value: float | None = None
     flows: tuple[Mapping[str, Any], ...] = ()  # what carried it, without addresses
     window: np.void | None = None
+    seconds: int = MINUTE_SECONDS  # signs of hours come an hour at a time
     #: INVOLVED: who took part and when. It is handed on at once, and not kept over a restart.
     involved: NDArray[np.void] = field(default_factory=lambda: NOBODY, compare=False, repr=False)
 

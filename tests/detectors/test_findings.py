@@ -137,3 +137,19 @@ def test_confidence_and_time() -> None:
     assert [confidence(each, 10) for each in (10, 20, 100)] == [0.5, 0.75, 0.95]
     assert rfc3339(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123456789Z"
     assert rfc3339(-1) == "1969-12-31T23:59:59.999999999Z"
+
+
+def test_hours_that_follow_one_another_are_one_finding_though_each_comes_an_hour_later() -> None:
+    """Signs of hours, told at each hour's end; minutes pass between."""
+    episodes = Episodes()
+    told: list[Due] = []
+    for minute in range(0, 8 * 60):
+        hour, rest = divmod(minute, 60)
+        if rest == 0 and hour in (2, 3, 4, 7):  # the hours 1, 2 and 3, and 6
+            of_hour = replace(sign(minute - 1), start_ns=(minute - 60) * MINUTE_NS, seconds=3_600)
+            episodes.add([of_hour])
+        told.append(episodes.due(minute * MINUTE_NS))
+    told.append(episodes.finish())
+    new = [each for due in told for each in due.new]
+    assert [each.start_ns // MINUTE_NS for each in new] == [60, 360]
+    assert [each.last_ns // MINUTE_NS for due in told for each in due.grown] == [239]

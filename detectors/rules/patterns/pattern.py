@@ -69,6 +69,7 @@ class Span:
             pattern=self.pattern,
             figures={name: float(value) for name, value in figures.items()},
             peers=_first_peers(rows),
+            seconds=self._seconds,
             involved=involved(host, rows, self.peer[rows_at], self._seconds, strength),
         )
 
