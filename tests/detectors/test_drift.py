@@ -193,3 +193,20 @@ def test_who_only_follows_the_campus_is_learned_from() -> None:
     one = both["host_lo"] == 0xFFFF_0A00_0003
     both["features"][one & (both["window_start_ns"] > 5 * DAY_NS), _DRIFTED] *= 9.0
     assert (steady(both) == ~one).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_works_day_and_night_is_compared_hour_by_hour_of_the_day(seed: int) -> None:
+    """A resolver is asked by day; of a large campus half of the host-hours are kept, others at either end."""
+    week = np.concatenate([day(number, hosts=10) for number in range(4)])
+    inbound, hour = FEATURE_NAMES.index("inbound_flows"), week["window_start_ns"] // HOUR_NS
+    week["features"][:, inbound] = 0.0
+    resolver = week["host_lo"] == 0xFFFF_0A00_0003
+    by_day = (hour % 24 >= 8) & (hour % 24 < 20)
+    week["features"][resolver, inbound] = np.where(by_day, 400.0, 2.0)[resolver]
+    kept = np.random.default_rng(seed).random((96, 10)) < 0.5
+    thinned = week[kept[hour, (week["host_lo"] & np.uint64(15)).astype(np.int64)]]
+    assert steady(thinned).all()
+    late = (thinned["host_lo"] == 0xFFFF_0A00_0003) & (thinned["window_start_ns"] > 2 * DAY_NS)
+    thinned["features"][late, inbound] *= 4.0
+    assert (steady(thinned) == (thinned["host_lo"] != 0xFFFF_0A00_0003)).all()
