@@ -15,9 +15,8 @@ from detectors.forest.features import scaled
 from detectors.forest.host_groups import GROUPS, HostGroups
 from detectors.host_memory import HostMemory
 from detectors.parts import Parts, under, within
-from detectors.window_features import FEATURE_AT, HOUR_SECONDS, MINUTE_SECONDS
+from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS
 
-HOUR_NS = HOUR_SECONDS * 1_000_000_000
 #: From midnight to six nobody should be at work.
 _NIGHT_ENDS = 6
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.host_context import ContextSettings, HostContext
-from detectors.hour_rows import HOUR_NS
 from detectors.minutes import Minutes, summarise
 from detectors.open_rows import OPEN_ROW
 from detectors.parts import Parts, under, within
 from detectors.roll_up import RollUp
 from detectors.seen_before import SeenBefore
+from detectors.window_features import HOUR_NS
 
 #: Rare openings are looked at over so many hours.
 BEACON_HOURS = 6

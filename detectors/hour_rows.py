@@ -15,9 +15,9 @@ from detectors.host_rows import AS_CLIENT
 from detectors.open_rows import OPEN_ROW
 from detectors.rules.patterns.brute_force import IS_LOGIN, MOST_BYTES
 from detectors.rules.patterns.lateral_movement import IS_ADMINISTRATION
+from detectors.window_features import HOUR_NS
 from wire.flows.records import TCP, UDP
 
-HOUR_NS = 3_600_000_000_000
 LEAST_BYTES_SENT = 1 << 20
 #: A beacon's opens in an hour: fewer than three show no rhythm, more are for the five-minute form.
 LEAST_OPENS, MOST_OPENS = 3, 180

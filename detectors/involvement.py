@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined
-from detectors.window_features import HOUR_SECONDS, MINUTE_NS
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS
 
 #: How a window's host took part; of several ways the last in this order counts.
 ROLES = ("none", "touched", "subject")
 NONE, TOUCHED, SUBJECT = range(3)
-_HOUR_NS = HOUR_SECONDS * 1_000_000_000
 
 INVOLVED = np.dtype(
     [
@@ -123,7 +122,7 @@ def of_windows(
     if len(windows) == 0 or len(rows) == 0:
         return role, confidence
     hours = rows.copy()
-    hours["window_start_ns"] -= hours["window_start_ns"] % _HOUR_NS
+    hours["window_start_ns"] -= hours["window_start_ns"] % HOUR_NS
     hours["seconds"] = HOUR_SECONDS
     rows = strongest(np.concatenate([rows[rows["seconds"] != HOUR_SECONDS], hours]))
     host, _ = address_ids(

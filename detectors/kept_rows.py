@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from detectors.rules.carriers import with_carriers
 from detectors.rules.signal import Signal
 from detectors.waiting_rows import WaitingRows
-from detectors.window_features import HOUR_SECONDS
+from detectors.window_features import HOUR_NS
 from wire.record_arrays import joined
-
-_HOUR_NS = HOUR_SECONDS * 1_000_000_000
 
 
 class KeptRows:
@@ -36,7 +34,7 @@ class KeptRows:
     def carried(self, signals: Sequence[Signal]) -> list[Signal]:
         """The forest's signs with the places that carried them, as far as their rows are still there."""
         told = list(signals)
-        hour = np.array([each.start_ns // _HOUR_NS for each in signals], np.int64)
+        hour = np.array([each.start_ns // HOUR_NS for each in signals], np.int64)
         for of in np.unique(hour).tolist():  # so that no more than an hour or two is unpacked at once
             places = np.flatnonzero(hour == of).tolist()
             first_ns = min(signals[at].start_ns for at in places)

@@ -18,6 +18,7 @@ from detectors.regularity import opens_regularity
 from detectors.seen_before import mixed
 from detectors.window_features import (
     FEATURE_AT,
+    HOUR_NS,
     HOUR_SECONDS,
     KINDS,
     SUMS,
@@ -25,7 +26,6 @@ from detectors.window_features import (
     derive,
 )
 
-HOUR_NS = 3_600_000_000_000
 SLICE_NS = 300_000_000_000
 SLICES = HOUR_NS // SLICE_NS
 #: A connection that went on in so many slices lasted over five minutes.

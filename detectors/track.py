@@ -17,7 +17,7 @@ from detectors.forest.scorers import Scorer
 from detectors.forest.trust import Trust, tails_of
 from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
-from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
+from detectors.hour_rows import for_hours, rare_opens, rows_of_hours
 from detectors.involvement import NOBODY, first_touch, hosts_among, strongest
 from detectors.kept_rows import KeptRows
 from detectors.minutes import Minutes
@@ -38,7 +38,7 @@ from detectors.rules.patterns.watches import (
     OF_RARE_OPENS,
 )
 from detectors.rules.signal import Signal
-from detectors.window_features import MINUTE_NS, WINDOW
+from detectors.window_features import HOUR_NS, MINUTE_NS, WINDOW
 from detectors.windows import HostWindows
 
 

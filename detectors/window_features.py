@@ -13,6 +13,7 @@ from detectors.asked_names import BITS_UNIT
 from detectors.grouping import share
 
 MINUTE_NS = 60_000_000_000
+HOUR_NS = 60 * MINUTE_NS
 MINUTE_SECONDS, HOUR_SECONDS = 60, 3_600
 
 #: Name, unit, whether the forest sees its logarithm. docs/anomaly.md gives the reason of each.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.catalogue.categories import CATEGORIES
 from detectors.findings import Finding
-from detectors.involvement import NOBODY, strongest
+from detectors.involvement import NOBODY, of_windows, strongest
 from detectors.parts import Parts, under, within
 from detectors.track import Judged
 from detectors.window_features import WINDOW
@@ -142,7 +142,8 @@ class LiveResults:
             self._histories["flows"].flush(self._columns.table(self._waiting_flows()), clock_ns)
             windows = np.concatenate([*self._windows, _NO_WINDOWS])
             involved = strongest(np.concatenate([*self._involved, NOBODY]))
-            self._histories["windows"].flush(windows_table(windows, involved, self._pseudonyms), clock_ns)
+            part = of_windows(windows, involved)
+            self._histories["windows"].flush(windows_table(windows, part, self._pseudonyms), clock_ns)
             self._histories["involved"].flush(involved_table(involved, self._pseudonyms), clock_ns)
         except OSError:
             self.refused["history"] += 1

@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.parts import Parts
-from detectors.window_features import FEATURE_NAMES, MINUTE_FEATURES, WINDOW
+from detectors.window_features import FEATURE_NAMES, HOUR_NS, MINUTE_FEATURES, WINDOW
 
 MODERATE, LARGE = 0.1, 0.25
 LEAST_WINDOWS = 1_000
 _BINS, _HOURS = 10, 24
-_HOUR_NS = 3_600_000_000_000
 _SMOOTHED = 0.5  # so that an empty bin has a logarithm
 _FEATURES = len(FEATURE_NAMES)
 _FAR = 2.0**53
@@ -95,7 +94,7 @@ class Drift:
             return
         if self._judged_ns == 0:  # a model of a file: its first day begins now
             self._judged_ns = int(windows["window_start_ns"].min())
-        hour = windows["window_start_ns"] // _HOUR_NS
+        hour = windows["window_start_ns"] // HOUR_NS
         for each in np.unique(hour).tolist():
             slot = each % _HOURS
             if self._hour[slot] > each:
@@ -121,7 +120,7 @@ class Drift:
 
     def large(self, now_ns: int) -> dict[str, float]:
         """Once a day of event time: the features that have drifted far; empty between, and where none has."""
-        if now_ns - self._judged_ns < _HOURS * _HOUR_NS or not (index := self.index()):
+        if now_ns - self._judged_ns < _HOURS * HOUR_NS or not (index := self.index()):
             return {}
         self._judged_ns = now_ns
         return {name: value for name, value in index.items() if value > LARGE}

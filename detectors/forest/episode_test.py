@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from detectors.minutes import host_keys
 from detectors.parts import Parts
-from detectors.window_features import HOUR_SECONDS, MINUTE_NS
+from detectors.window_features import HOUR_NS, MINUTE_NS
 
-HOUR_NS = HOUR_SECONDS * 1_000_000_000
 _LEAST_REST = 1e-7
 _NONE = 0.0
 

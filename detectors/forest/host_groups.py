@@ -30,7 +30,7 @@ from detectors.window_features import FEATURE_AT
 GROUPS = ("clients", "servers", "infrastructure", "things")
 CLIENTS, SERVERS, INFRASTRUCTURE, THINGS = range(len(GROUPS))
 _FIGURES = ("opened", "inbound", "peers", "infra", "servers", "third_party")
-_HALF_LIFE_HOURS, _WEEK_HOURS, _HOUR_NS = 24.0, 168, 3_600_000_000_000
+_HALF_LIFE_HOURS, _WEEK_HOURS = 24.0, 168
 _LEAST_HOURS, _STEADY_HOURS = 6, 6
 
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from detectors.forest import array_file
 from detectors.forest.array_file import Arrays, ModelFileError
-from detectors.forest.episode_test import HOUR_NS, pairs, strangeness
+from detectors.forest.episode_test import pairs, strangeness
 from detectors.forest.host_groups import GROUPS
 from detectors.forest.model import Model, with_peaks
 from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
-from detectors.window_features import HOUR_SECONDS, MINUTE_SECONDS, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS, WINDOW
 
 FILE_SCHEMA = 1
 #: Of one incident: its first minutes, its last hours.

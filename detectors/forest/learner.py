@@ -24,16 +24,15 @@ from detectors.forest.steady import steady
 from detectors.forest.strange import Strange
 from detectors.grouping import address_ids, distinct, total
 from detectors.parts import Parts, json_of, of_json, under, within
-from detectors.window_features import FEATURE_AT, HOUR_SECONDS, MINUTE_NS, WINDOW
+from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
-_HOUR_NS = 3600 * _SECOND_NS
 #: As `collect_seconds`: a century, in which nothing is learned.
 NEVER = 100 * 366 * 86_400
 #: So long after an attempt for which there was too little another one is made.
-_RETRY_NS = _HOUR_NS
+_RETRY_NS = HOUR_NS
 _LASTING_HOURS = 3
-_RECENT_NS = 72 * _HOUR_NS
+_RECENT_NS = 72 * HOUR_NS
 _MOST_CONFIRMED = 200  # incidents of 36 windows at most
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
@@ -218,7 +217,7 @@ class Learner:
             return
         clean["group"] = _latest_groups(clean)
         # Every other hour calibrates, the others the day after.
-        hour = clean["window_start_ns"] // _HOUR_NS
+        hour = clean["window_start_ns"] // HOUR_NS
         calibrates = (hour + hour // 24) % 2 == 1
         if calibrates.all() or not calibrates.any():
             return
@@ -238,7 +237,7 @@ class Learner:
 
 def _scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:
     """A number per window that is spread evenly and depends on host and hour alone."""
-    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(_HOUR_NS) * _MIX[0]
+    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(HOUR_NS) * _MIX[0]
     mixed ^= windows["host_lo"] * _MIX[1] ^ windows["host_hi"] * _MIX[2]
     mixed ^= mixed >> np.uint64(33)
     mixed *= _MIX[2]
@@ -266,7 +265,7 @@ def _passive(windows: NDArray[np.void]) -> NDArray[np.bool_]:
     """
     host, first = address_ids(windows["host_hi"], windows["host_lo"])
     opened = total(host, windows["features"][:, FEATURE_AT["flows_opened"]], len(first))
-    hours = distinct(host, windows["window_start_ns"] // _HOUR_NS, len(first))
+    hours = distinct(host, windows["window_start_ns"] // HOUR_NS, len(first))
     return np.asarray(((opened == 0) & (hours < _LASTING_HOURS))[host])
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forest.drift import Drift
-from detectors.forest.episode_test import HOUR_NS, MinuteEvidence, strangeness
+from detectors.forest.episode_test import MinuteEvidence, strangeness
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.parts import Parts, under, within
-from detectors.window_features import CALIBRATE, COLD, HOUR_SECONDS, SCORE, TRAIN, WINDOW
+from detectors.window_features import CALIBRATE, COLD, HOUR_NS, HOUR_SECONDS, SCORE, TRAIN, WINDOW
 
 #: Fewer training windows than this give no score (CONTRACTS: Windows and scores).
 LEAST_TRAINING_WINDOWS = 200

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined
+from detectors.window_features import HOUR_NS
 
 #: With fewer hosts nobody knows how hosts move; a day has a morning and an evening, which are no drift.
 LEAST_HOSTS, LEAST_DAYS = 8, 3.0
@@ -22,8 +23,7 @@ _LEAST_WINDOWS = 30  # of a host at either end, in the same hours of the day
 _DEVIATIONS, _LEAST_MOVE = 6.0, 0.4  # of the mean of log(1 + value); exp(0.4) = 1.5
 #: No more than this share of the hosts: when many move, it is the campus that moves.
 _MOST_SHARE = 0.1
-_HOUR_NS = 3_600_000_000_000
-_DAY_NS = 24 * _HOUR_NS
+_DAY_NS = 24 * HOUR_NS
 
 
 def steady(windows: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -36,7 +36,7 @@ def steady(windows: NDArray[np.void]) -> NDArray[np.bool_]:
     level = np.log1p(np.maximum(np.nan_to_num(windows["features"]), 0.0))
     days = (int(time.max()) - int(time.min())) // _DAY_NS // 3
     ends = (time < int(time.min()) + days * _DAY_NS, time > int(time.max()) - days * _DAY_NS)
-    move, weight = _moves(host, time // _HOUR_NS % 24, level, ends)
+    move, weight = _moves(host, time // HOUR_NS % 24, level, ends)
     judged = np.flatnonzero(weight >= _LEAST_WINDOWS)
     if len(judged) < LEAST_HOSTS:
         return kept

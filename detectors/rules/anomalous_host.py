@@ -7,14 +7,11 @@ or when a pattern shows. Not seen: intent; what an encrypted flow carries.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.findings import Finding, Origin, Subject
 from detectors.findings_text import LIMITS, narrate
-from detectors.forest.episode_test import HOUR_NS
 from detectors.forest.explanation import Reason
 from detectors.forest.model import Model
 from detectors.involvement import about
@@ -22,7 +19,7 @@ from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
 from detectors.rules.signal import Signal, confidence, host_text
-from detectors.window_features import HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
 
 RULE = "anomalous-host"
 ARTICLE = ("7",)
@@ -85,8 +82,11 @@ class ForestSigns:
             p_value = round(min(_TESTS * alarm_p, 1.0), 9)
             begins = np.arange(first_ns, last_ns + 1, seconds * _SECOND_NS)
             own = about(host, begins, seconds, strength)
-            sign = Signal(host, first_ns, last_ns, strength, p_value=p_value, window=window.copy())
-            signals.append(replace(sign, seconds=seconds, involved=own))
+            sign = Signal(
+                host, first_ns, last_ns, strength,
+                p_value=p_value, window=window.copy(), seconds=seconds, involved=own,
+            )  # fmt: skip
+            signals.append(sign)
         return signals
 
     def state(self) -> Parts:

@@ -10,10 +10,9 @@ import numpy as np
 from detectors.involvement import NOBODY, touched_addresses
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.signal import Address, Signal, signal_from, signal_object
-from detectors.window_features import HOUR_SECONDS, MINUTE_NS
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS
 
 GAP_NS = 5 * MINUTE_NS
-_HOUR_NS = 60 * MINUTE_NS
 #: A finding says of more that it touched so many.
 MOST_TOUCHED = 1_000
 
@@ -90,7 +89,7 @@ class Episodes:
     def due(self, before_ns: int) -> Due:
         """Episodes not told yet, and told ones that ended before a time and had grown meanwhile."""
         for host, episode in list(self._open.items()):
-            if episode.last_ns + GAP_NS + episode.hourly * _HOUR_NS < before_ns:
+            if episode.last_ns + GAP_NS + episode.hourly * HOUR_NS < before_ns:
                 self._over.append(self._open.pop(host))
         return self._take([each for each in self._open.values() if not each.told])
 

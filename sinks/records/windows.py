@@ -22,14 +22,16 @@ _BATCH_ROWS = 1 << 16
 
 
 def windows_table(
-    windows: NDArray[np.void], involved: NDArray[np.void], pseudonyms: Pseudonyms | None
+    windows: NDArray[np.void],
+    part: tuple[NDArray[np.uint8], NDArray[np.float64]],
+    pseudonyms: Pseudonyms | None,
 ) -> pa.Table:
     """WINDOWs, (n,), as the columns of windows.parquet; NaN scores and p-values become null.
 
-    involved: INVOLVED of hosts in these windows, as far as it is known.
+    part: role and confidence of each window's host, as `of_windows` gives them.
     """
     features = windows["features"].round(_SCORE_DECIMALS)
-    role, confidence = of_windows(windows, involved)
+    role, confidence = part
     return pa.table(
         {
             "window_start": columns.times(windows["window_start_ns"]),
@@ -50,7 +52,7 @@ def involved_table(involved: NDArray[np.void], pseudonyms: Pseudonyms | None) ->
     return pa.table(
         {
             "window_start": columns.times(involved["window_start_ns"]),
-            "window_seconds": pa.array(involved["seconds"]),
+            "window_seconds": columns.numbers(involved["seconds"]),
             "host": address_column(involved["host_hi"], involved["host_lo"], pseudonyms),
             "involved_as": columns.enumeration(involved["role"], ROLES),
             "involvement": columns.numbers(involved["confidence"]),
@@ -72,8 +74,12 @@ def write_windows(
     order = np.lexsort(
         (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
     )
-    with open_parquet(path, windows_table(windows[:0], involved, pseudonyms).schema) as writer:
+    role, confidence = of_windows(windows, involved)
+
+    def table(at: NDArray[np.int64]) -> pa.Table:
+        return windows_table(windows[at], (role[at], confidence[at]), pseudonyms)
+
+    with open_parquet(path, table(order[:0]).schema) as writer:
         for start in range(0, len(windows), _BATCH_ROWS):
-            batch = windows[order[start : start + _BATCH_ROWS]]
-            writer.write_table(windows_table(batch, involved, pseudonyms))
+            writer.write_table(table(order[start : start + _BATCH_ROWS]))
     return len(windows)

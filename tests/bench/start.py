@@ -33,7 +33,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.measure import CAMPUSWATCH, ROOT, cpu_seconds, pss_kib
-from tests.end_to_end.live_daemon import FAR_END, TAP, LiveDaemon, eventually
+from tests.end_to_end.live_daemon import FAR_END, TAP, LiveDaemon, eventually, meanwhile
 from tests.wire.capture.namespaces import ip, own_namespace, pair, promiscuity, sender
 
 _CONFIG = """
@@ -48,20 +48,8 @@ _TINY = "dig.pcap"
 @contextmanager
 def nudged(frame: bytes) -> Iterator[None]:
     """A frame every fiftieth of a second at the far end."""
-    done = threading.Event()
-
-    def send() -> None:
-        with sender(FAR_END) as sock:
-            while not done.wait(_EVERY_SECONDS):
-                sock.send(frame)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
+    with sender(FAR_END) as sock, meanwhile(lambda: sock.send(frame), _EVERY_SECONDS):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def start(daemon: LiveDaemon) -> dict[str, float]:

@@ -14,7 +14,7 @@ from detectors.findings import Origin
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
 from detectors.host_rows import Ends, rows_of_hosts
-from detectors.hour_rows import HOUR_NS, for_hours, rare_opens, rows_of_hours
+from detectors.hour_rows import for_hours, rare_opens, rows_of_hours
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.parts import within
@@ -22,6 +22,7 @@ from detectors.rules.patterns.pattern import Watch
 from detectors.rules.patterns.watches import OF_HOUR_ROWS, OF_RARE_OPENS
 from detectors.track import HostTrack
 from detectors.waiting_rows import from_packed_state
+from detectors.window_features import HOUR_NS
 from tests.detectors.made_deltas import SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ICMP, TCP, UDP
 from wire.names.events import EVENT, EVENT_OPEN

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,6 +165,24 @@ class LiveDaemon:
     def found(self) -> list[dict[str, Any]]:
         """The findings; every line is whole."""
         return [json.loads(line) for line in self.findings.read_text().splitlines()]
+
+
+@contextmanager
+def meanwhile(step: Callable[[], object], pause_seconds: float = 0.0) -> Iterator[None]:
+    """A step again and again on a thread of its own, each after a pause."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(pause_seconds):
+            step()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

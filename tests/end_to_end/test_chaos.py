@@ -9,11 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ import pytest
 
 from monitor.daemon.control import ask
 from monitor.errors import CommandEnd
-from tests.end_to_end.live_daemon import TAP, LiveDaemon, eventually, live_daemon
+from tests.end_to_end.live_daemon import TAP, LiveDaemon, eventually, live_daemon, meanwhile
 from tests.wire.capture.namespaces import ip
 from wire.capture.ring import now_ns
 
@@ -37,22 +35,9 @@ def few_or(many: int, few: int) -> list[Any]:
     return [few, pytest.param(many, marks=pytest.mark.slow)]
 
 
-@contextmanager
-def traffic(daemon: LiveDaemon) -> Iterator[None]:
+def traffic(daemon: LiveDaemon) -> AbstractContextManager[None]:
     """Frames all the while."""
-    done = threading.Event()
-
-    def send() -> None:
-        while not done.is_set():
-            daemon.send(pause_seconds=0.004)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(lambda: daemon.send(pause_seconds=0.004))
 
 
 def _decoded(daemon: LiveDaemon) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from detectors.parts import json_of
 from monitor.daemon.state import StateFiles
-from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
+from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon, meanwhile
 from tests.monitor.daemon.test_parent import NET_RAW_ALONE, effective
 
 
@@ -68,30 +67,21 @@ def test_only_the_parent_holds_a_capability(settled: LiveDaemon) -> None:
 
 
 def test_a_reload_under_traffic_loses_no_frame(settled: LiveDaemon) -> None:
-    done = threading.Event()
-
-    def traffic() -> None:
-        while not done.is_set():
-            settled.send(pause_seconds=0.001)
-
     reload = [sys.executable, "-m", "monitor.cli", "reload", "--config", str(settled.config)]
     good = settled.config.read_text()
-    thread = threading.Thread(target=traffic)
-    thread.start()
+    answers = []
     try:
-        answers = []
-        for text in (
-            good + "campus: {sensor: moved}\n",
-            good + "catalogue: {paths: [/nowhere]}\n",
-            good.replace("65536", "32768"),
-        ):
-            settled.config.write_text(text)
-            done_so = subprocess.run(reload, cwd=settled.root, capture_output=True, text=True, check=False)
-            answers.append(done_so)
+        with meanwhile(lambda: settled.send(pause_seconds=0.001)):
+            for text in (
+                good + "campus: {sensor: moved}\n",
+                good + "catalogue: {paths: [/nowhere]}\n",
+                good.replace("65536", "32768"),
+            ):
+                settled.config.write_text(text)
+                done = subprocess.run(reload, cwd=settled.root, capture_output=True, text=True, check=False)
+                answers.append(done)
     finally:
         settled.config.write_text(good)
-        done.set()
-        thread.join()
     assert [answer.returncode for answer in answers] == [0, 2, 2], answers
     assert "/nowhere" in answers[1].stderr
     assert "flows.max_flows" in answers[2].stderr

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dpkt
 
 from tests.bench.sender import Frames, send
-from tests.end_to_end.live_daemon import CONFIG, FAR_END, LiveDaemon, eventually, far_end, live_daemon
+from tests.end_to_end.live_daemon import (
+    CONFIG,
+    FAR_END,
+    LiveDaemon,
+    eventually,
+    far_end,
+    live_daemon,
+    meanwhile,
+)
 from tests.wire.flows.frames import ACK, PSH, SYN, tcp
 
 #: What the daemon gives up by itself, and what comes when even that is not enough.
@@ -30,42 +37,20 @@ def send_one(daemon: LiveDaemon, frame: bytes) -> None:
     daemon.sent += 1
 
 
-@contextmanager
-def trickle(daemon: LiveDaemon, frames: Iterator[bytes]) -> Iterator[None]:
+def trickle(daemon: LiveDaemon, frames: Iterator[bytes]) -> AbstractContextManager[None]:
     """Send a frame every hundredth of a second all the while; nobody else may count frames meanwhile."""
-    over = threading.Event()
-
-    def send_on() -> None:
-        while not over.wait(0.01):
-            send_one(daemon, next(frames))
-
-    thread = threading.Thread(target=send_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return meanwhile(lambda: send_one(daemon, next(frames)), 0.01)
 
 
-@contextmanager
-def a_part_of_its_time(pid: int, run_seconds: float, stop_seconds: float) -> Iterator[None]:
+def a_part_of_its_time(pid: int, run_seconds: float, stop_seconds: float) -> AbstractContextManager[None]:
     """Stop a process again and again, as a quota of CPU does."""
-    over = threading.Event()
 
     def stop_and_go() -> None:
-        while not over.wait(run_seconds):
-            os.kill(pid, signal.SIGSTOP)
-            over.wait(stop_seconds)
-            os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(stop_seconds)
+        os.kill(pid, signal.SIGCONT)
 
-    thread = threading.Thread(target=stop_and_go)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return meanwhile(stop_and_go, run_seconds)
 
 
 def frames_to_send(daemon: LiveDaemon, folder: Path) -> Frames:

@@ -19,6 +19,12 @@ from sinks.records.columns import by_value, enumeration, figures, first_of, numb
 a = np.arange(3)
 numbers(a); numbers(a > 1, a < 1); times(a); figures(a / 2); texts(["a", None])
 enumeration(a, ["x", "y", "z"]); by_value(a, str); first_of(a.reshape(3, 1), a)
+
+from detectors.involvement import NOBODY, of_windows
+from detectors.window_features import WINDOW
+from sinks.records.windows import involved_table, windows_table
+some = np.zeros(2, WINDOW)
+windows_table(some, of_windows(some, NOBODY), None); involved_table(NOBODY, None)
 """
 
 

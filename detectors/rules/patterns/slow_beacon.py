@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.beacon import regular_calls
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal
+from detectors.window_features import HOUR_NS
 
 LEAST_OPENS = 16
 LEAST_SECONDS = 7_200.0

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.brute_force import IS_LOGIN, many_sessions
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal
+from detectors.window_features import HOUR_NS
 
 LEAST_SESSIONS = 60
 _HOURS = 6

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns
 from detectors.grouping import address_ids, distinct
-from detectors.hour_rows import HOUR_NS, LEAST_BYTES_SENT, MOST_HOSTS
+from detectors.hour_rows import LEAST_BYTES_SENT, MOST_HOSTS
 from detectors.rules.patterns.exfiltration import goes_outside, much_sent
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal
+from detectors.window_features import HOUR_NS
 
 LEAST_BYTES_UNNAMED = 30 << 20
 LEAST_BYTES_NAMED = 100 << 20

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.hour_rows import HOUR_NS
 from detectors.rules.patterns.lateral_movement import many_peers
 from detectors.rules.patterns.pattern import Pattern
+from detectors.window_features import HOUR_NS
 
 _HOURS = 2
 

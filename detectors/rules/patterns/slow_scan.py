@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.hour_rows import HOUR_NS, LEAST_FAILED
+from detectors.hour_rows import LEAST_FAILED
 from detectors.rules.patterns.pattern import Pattern, Span
 from detectors.rules.signal import Signal, confidence
+from detectors.window_features import HOUR_NS
 
 LEAST_PEERS = 60
 LEAST_PORTS = 40
