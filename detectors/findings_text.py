@@ -50,6 +50,15 @@ PATTERNS = {
     "beacon": ("定时回连（信标）", "a beacon (regular call-backs)"),
 }
 
+#: What is compared of a service's quarter of an hour.
+SERVICE_FIGURES = {
+    "flows": ("连接数", "flows"),
+    "devices": ("设备数", "devices"),
+    "bytes_up": ("上行字节", "bytes up"),
+    "bytes_down": ("下行字节", "bytes down"),
+    "failed_share": ("失败占比", "share of failed connections"),
+}
+
 FEATURE_WORDS = {
     "flows_opened": ("新建连接数", "flows opened"),
     "packets": ("包数", "packets"),

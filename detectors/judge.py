@@ -77,6 +77,7 @@ class Detectors:
             self._networks,
             origin,
             lambda name: strings[name].decode("ascii", "replace"),
+            self.feedback,
         )
         self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.embedding.embedding import Embedding
-from detectors.findings import Finding, Origin
+from detectors.feedback import OF_SERVICES, Feedback
+from detectors.findings import Finding, Origin, Subject
 from detectors.networks import Networks
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.register.standing import Register
@@ -72,6 +73,7 @@ class Policy:
         networks: Networks,
         origin: Origin,
         name_of: NameOf,
+        feedback: Feedback | None = None,
     ) -> None:
         """`name_of` gives the text of a name's id in FACTS."""
         self._known = Knowledge(
@@ -82,6 +84,7 @@ class Policy:
         self._links = LinkBook(len(catalogue.ids))
         self._past = Past()
         self._usual = UsualDeviations()
+        self._feedback = feedback or Feedback(None, origin)
         self._weaknesses = Weaknesses()
         self._leaks = Leaks(name_of)
         self._judged_before = np.iinfo(np.int64).min  # windows before this one have been judged
@@ -220,6 +223,7 @@ class Policy:
 
     def _close(self, before: int, all_clients: bool, embeddings: Embeddings) -> Told:
         """Close every window and day that ends by the minute `before`, in order of time."""
+        self._hear()
         found = Told([], [])
         while True:
             window, day_end = self._next_window(), self._next_day_end()
@@ -261,12 +265,22 @@ class Policy:
         self._usual.begin(window * WINDOW_NS)
         for each in service_windows(window, uses, links):
             case = WindowCase(each, self._past.of(each.service), self._known, self._usual)
-            told = [finding for rule in WINDOW_RULES for finding in rule.judge(case)]
-            if case.deviations and not told:
+            strange = [finding for rule in WINDOW_RULES for finding in rule.judge(case)]
+            if case.deviations and not strange:
                 self._usual.add(each.start_ns, max(deviation.z for deviation in case.deviations.values()))
-            self._past.add(each, strange=bool(told))
+            # What a verdict lowers belongs to this service's past; the ranks are those of all services.
+            told = [finding for finding in strange if not self._feedback.lowers(finding)]
+            self._past.add(each, bool(told), any(map(self._feedback.confirms, told)))
             found.extend(told)
         return found
+
+    def _hear(self) -> None:
+        """What people said meanwhile of windows that are past."""
+        self._feedback.refresh()
+        if OF_SERVICES in self._feedback.news:
+            ids = self._known.catalogue.ids
+            known = {service: Subject("service", ids[service]) for service in self._past.services}
+            self._feedback.teach(OF_SERVICES, known, self._past)
 
     def _close_day(self, end: int, all_clients: bool, embeddings: Embeddings) -> list[Finding]:
         over = self._known.calendar.day_of((end - 1) * MINUTE_NS)

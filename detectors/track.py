@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from detectors.feedback import Feedback
+from detectors.feedback import OF_HOSTS, Feedback, subjects_of
 from detectors.findings import Finding, Origin
 from detectors.forest.drift import Drift
 from detectors.forest.learner import Learner, Learning
@@ -96,8 +96,8 @@ class HostTrack:
     def advance(self, before_ns: int) -> Judged:
         """Close the minutes that end by `before_ns`; what is decided by now."""
         self._feedback.refresh()
-        if self._feedback.news:
-            self._feedback.teach(self._scorer.hosts(), self._scorer)
+        if OF_HOSTS in self._feedback.news:
+            self._feedback.teach(OF_HOSTS, subjects_of(self._scorer.hosts()), self._scorer)
         windows = self._close(lambda lane: lane.windows.close(before_ns), before_ns)
         if self._scorer.holds:
             return Judged(windows, involved=self._took_part())

@@ -41,7 +41,7 @@ class Account:
     skipped: of the capture. name_events: of the namer. first_ns, clock_ns: event time, None when
     there was no packet. late: of the detectors. seconds: of real time that the run took.
     silent: how often each rule could not judge for want of a list. lowered: signs that verdicts of people
-    lowered, by pattern; verdicts: those that lower something now. trust: in the forest's findings. budget:
+    lowered, by kind; verdicts: those that lower something now. trust: in the forest's findings. budget:
     of false alerts.
     """
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detectors.findings import Finding, Subject
+from detectors.findings_text import SERVICE_FIGURES
 from detectors.rules.rule import Rule, WindowCase, Words, title
 from detectors.rules.service_baseline import Deviation
 from detectors.rules.signal import confidence
@@ -20,13 +21,6 @@ from detectors.use.link_rows import WINDOW_NS
 
 #: What lies nearer than this to usual is not told, however seldom it is.
 _LEAST_DEVIATION = 3.0
-_WORDS = {
-    "flows": ("连接数", "flows"),
-    "devices": ("设备数", "devices"),
-    "bytes_up": ("上行字节", "bytes up"),
-    "bytes_down": ("下行字节", "bytes down"),
-    "failed_share": ("失败占比", "share of failed connections"),
-}
 
 
 def _judge(case: WindowCase) -> Iterator[Finding]:
@@ -72,7 +66,7 @@ def _told(name: str, each: Deviation, language: int) -> str:
     form = "{:.0%}" if name == "failed_share" else "{:,.0f}"
     seen, usual = form.format(each.seen), form.format(each.usual)
     words = (f"（通常 {usual}）", f" (usually {usual})")
-    return f"{_WORDS[name][language]} {seen}{words[language]}"
+    return f"{SERVICE_FIGURES[name][language]} {seen}{words[language]}"
 
 
 ANOMALOUS_SERVICE = Rule(

@@ -118,38 +118,62 @@ class LinkBook:
 
 
 class Past:
-    """Each service's earlier windows, bounded."""
+    """Each service's earlier windows, bounded; beside them those that were left out, for people to judge."""
 
     def __init__(self) -> None:
         self._windows: dict[int, NDArray[np.void]] = {}
+        self._left_out: dict[int, NDArray[np.void]] = {}
         self._strange: dict[int, int] = {}  # windows in a row that were
 
     def of(self, service: int) -> Collection[ServiceWindow]:
         """Earlier windows, oldest first; made only when they are looked at: few services come to that."""
         return Earlier(self._windows.get(service, np.zeros(0, KEPT_WINDOW)))
 
-    def add(self, window: ServiceWindow, strange: bool) -> None:
-        """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on."""
+    def add(self, window: ServiceWindow, strange: bool, confirmed: bool = False) -> None:
+        """Remember a window; the oldest leaves. A strange one is left out, unless that goes on and on.
+
+        confirmed: people said that it was strange, so it is left out however long that goes on.
+        """
         in_a_row = self._strange.get(window.service, 0) + 1 if strange else 0
         self._strange[window.service] = in_a_row
-        if 0 < in_a_row <= _MAX_LEFT_OUT:
-            return
-        row = kept([window])
-        before = self._windows.get(window.service, row[:0])
-        self._windows[window.service] = np.concatenate([before[1 - _PAST_WINDOWS :], row])
+        left_out = confirmed or 0 < in_a_row <= _MAX_LEFT_OUT
+        _keep(self._left_out if left_out else self._windows, window.service, kept([window]))
+
+    @property
+    def services(self) -> set[int]:
+        """Those of which some window is remembered."""
+        return {*self._windows, *self._left_out}
+
+    def confirm(self, service: int, start_ns: int, end_ns: int, name: str) -> None:
+        """What was found of a service was true: its past is without it."""
+        _move(self._windows, self._left_out, service, start_ns, end_ns)
+
+    def withdraw(self, name: str) -> None:
+        """Nobody vouches for it any more; it was found all the same, and stays left out."""
+
+    def clear(self, service: int, start_ns: int, end_ns: int) -> None:
+        """It was found falsely: its past is with it."""
+        _move(self._left_out, self._windows, service, start_ns, end_ns)
 
     def state(self) -> Parts:
         """What a restart needs."""
-        rows = np.concatenate([np.zeros(0, KEPT_WINDOW), *self._windows.values()])
-        return {"windows": rows, "strange": of_json(list(self._strange.items()))}
+        none = np.zeros(0, KEPT_WINDOW)
+        return {
+            "windows": np.concatenate([none, *self._windows.values()]),
+            "left_out": np.concatenate([none, *self._left_out.values()]),
+            "strange": of_json(list(self._strange.items())),
+        }
 
     def restore(self, parts: Parts, places: NDArray[np.int32]) -> None:
         """Take a state back; `places`: where each of its services stands now, -1 where it is gone."""
-        rows = parts["windows"].copy()
-        rows["service"] = places[rows["service"]]
-        for service in np.unique(rows["service"]).tolist():
-            if service >= 0:
-                self._windows[service] = rows[rows["service"] == service]
+        for name, own in (("windows", self._windows), ("left_out", self._left_out)):
+            if name not in parts:  # of an earlier version
+                continue
+            rows = parts[name].copy()
+            rows["service"] = places[rows["service"]]
+            for service in np.unique(rows["service"]).tolist():
+                if service >= 0:
+                    own[service] = rows[rows["service"] == service]
         for service, count in json_of(parts["strange"]):
             if places[service] >= 0:
                 self._strange[int(places[service])] = count
@@ -172,6 +196,28 @@ class Earlier(Collection[ServiceWindow]):
 
     def __contains__(self, window: object) -> bool:
         return any(each == window for each in self)
+
+
+def _keep(windows: dict[int, NDArray[np.void]], service: int, rows: NDArray[np.void]) -> None:
+    """Put rows of a service among those kept, by time; the oldest leave."""
+    together = np.concatenate([windows.get(service, rows[:0]), rows])
+    order = np.argsort(together["start_ns"], kind="stable")
+    windows[service] = together[order[-_PAST_WINDOWS:]]
+
+
+def _move(
+    source: dict[int, NDArray[np.void]],
+    target: dict[int, NDArray[np.void]],
+    service: int,
+    start_ns: int,
+    end_ns: int,
+) -> None:
+    """Windows of a service that begin in a span of time change places."""
+    rows = source.get(service, np.zeros(0, KEPT_WINDOW))
+    chosen = (rows["start_ns"] >= start_ns) & (rows["start_ns"] < end_ns)
+    if chosen.any():
+        source[service] = rows[~chosen]
+        _keep(target, service, rows[chosen])
 
 
 def kept(windows: Collection[ServiceWindow]) -> NDArray[np.void]:

@@ -79,6 +79,7 @@ def _entry(review: Review) -> dict[str, Any]:
     return {
         "id": review.id,
         "finding": review.finding,
+        "rule": review.rule,
         "verdict": review.verdict,
         "signs": list(review.signs),
         "start": rfc3339(review.start_ns),

@@ -106,7 +106,7 @@ class _Verdict(StrEnum):
     true_positive = "true-positive"
 
 
-@model.command(help="复核异常发现 · review findings: a false one lowers its like of that host")
+@model.command(help="复核异常发现 · review findings: a false one lowers its like of that host or service")
 def feedback(
     finding: Annotated[str | None, typer.Argument(metavar="FINDING_ID", help="as in findings.jsonl")] = None,
     verdict: Annotated[_Verdict | None, typer.Option("--verdict", help="结论 · what it was")] = None,

@@ -221,7 +221,7 @@ METRICS: tuple[Metric, ...] = (
     _metric(
         COUNTER,
         "lowered_signs_total",
-        "Signs that were not told because a person had called the like of that host false, by pattern.",
+        "Signs not told because a person had called the like of that host or service false, by kind.",
         ("sign", SIGNS),
     ),
     _metric(GAUGE, "verdicts_in_force", "False positives by people's verdict that lower something now."),

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import feedback
-from detectors.feedback import Feedback, FeedbackError, Review
+from detectors.feedback import OF_HOSTS, Feedback, FeedbackError, Review, subjects_of
 from detectors.findings import Origin, Subject
 from detectors.forest.found import Found
+from detectors.parts import of_json
 from detectors.rules.signal import Signal, confidence, host_text
 from tests.detectors.made_deltas import MINUTE, START, pair
 
@@ -143,8 +144,8 @@ def test_a_learner_hears_of_each_verdict_once(tmp_path: Path) -> None:
     feedback.add(path, replace(review, verdict="true-positive"))
     running, heard = Feedback(path, ORIGIN), _Heard()
     assert running.news
-    running.teach([OTHER, OURS], heard)
-    running.teach([OTHER, OURS], heard)
+    running.teach(OF_HOSTS, subjects_of([OTHER, OURS]), heard)
+    running.teach(OF_HOSTS, subjects_of([OTHER, OURS]), heard)
     assert heard.acts == [("clear", OURS), ("confirm", OURS)]
     assert running.told([sign()]) == []  # a true positive lowers nothing, and takes no false one back
 
@@ -153,16 +154,25 @@ def test_a_learner_hears_of_a_verdict_that_is_taken_back_also_while_it_was_down(
     path = tmp_path / "feedback.jsonl"
     review = feedback.add(path, replace(false_positive(path), verdict="true-positive"))
     running, heard = Feedback(path, ORIGIN), _Heard()
-    running.teach([OURS], heard)
+    running.teach(OF_HOSTS, subjects_of([OURS]), heard)
     feedback.revert(path, review.id, "it was the scanner's day", "2026-11-24T00:00:00Z")
     again = Feedback(path, ORIGIN)
     again.restore(running.state())
     for each in (running, again):
         each.refresh()
-        assert each.news
-        each.teach([OURS], heard)
-        assert not each.news
+        assert OF_HOSTS in each.news
+        each.teach(OF_HOSTS, subjects_of([OURS]), heard)
+        assert OF_HOSTS not in each.news
     assert heard.withdrawn == [review.id, review.id]
+
+
+def test_a_state_of_before_services_took_verdicts_tells_what_its_learner_knows(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.jsonl"
+    review, heard = false_positive(path), _Heard()
+    running = Feedback(path, ORIGIN)
+    running.restore({"hits": of_json([{review.id: 3}, {}, [review.id]])})
+    running.teach(OF_HOSTS, subjects_of([OURS]), heard)
+    assert (running.hits, heard.acts) == ({review.id: 3}, [])
 
 
 def test_what_was_found_can_be_cleared() -> None:
