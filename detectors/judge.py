@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from detectors.parts import Parts, rows_in, under, within
 from detectors.policy import Policy, Told
 from detectors.pool_rows import Pools
 from detectors.register.loading import load_register
+from detectors.rules.judged_quarter import JudgedQuarter
 from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
 from detectors.use.app_day import AppDay
@@ -110,6 +111,10 @@ class Detectors:
         self._pools = Pools(catalogue)
         self._riders.adopt(catalogue)
         self._policy.judge_by(catalogue, register, self._settings.rules, self._settings.timezone)
+
+    def hear_quarters(self, hear: Callable[[JudgedQuarter], None]) -> None:
+        """Tell `hear` of each quarter of an hour of a service that is judged from now on."""
+        self._policy.hear_quarter = hear
 
     def take(
         self,

@@ -17,6 +17,7 @@ from detectors.networks import Networks
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.register.standing import Register
 from detectors.rules.book import DAY_RULES, PROMPT_RULES, WINDOW_RULES
+from detectors.rules.judged_quarter import JudgedQuarter
 from detectors.rules.rule import DayCase, Knowledge, WindowCase
 from detectors.rules.settings import RuleSettings
 from detectors.rules.usual_deviations import UsualDeviations
@@ -30,7 +31,7 @@ from detectors.use.sessions import device_uses
 from detectors.use.use_book import UseBook
 from detectors.use.use_rows import rows_of_use
 from detectors.use.weaknesses import Weaknesses
-from detectors.use.windows import LinkBook, Past, service_windows
+from detectors.use.windows import LinkBook, Past, ServiceWindow, service_windows
 from detectors.window_features import MINUTE_NS
 
 #: A window or a day closes this long after its end: flows are over at most five minutes after their
@@ -96,6 +97,8 @@ class Policy:
         #: What a page tells of the days that are over; bounded.
         self.app_days: list[AppDay] = []
         self.entrances: list[Entrance] = []
+        #: Who wants to know of every quarter of an hour that is judged.
+        self.hear_quarter: Callable[[JudgedQuarter], None] | None = None
         self._choose()
 
     def judge_by(
@@ -266,13 +269,21 @@ class Policy:
         for each in service_windows(window, uses, links):
             case = WindowCase(each, self._past.of(each.service), self._known, self._usual)
             strange = [finding for rule in WINDOW_RULES for finding in rule.judge(case)]
-            if case.deviations and not strange:
-                self._usual.add(each.start_ns, max(deviation.z for deviation in case.deviations.values()))
+            if case.greatest is not None:
+                self._tell_quarter(each, case.greatest)
+                if not strange:
+                    self._usual.add(each.start_ns, case.greatest)
             # What a verdict lowers belongs to this service's past; the ranks are those of all services.
             told = [finding for finding in strange if not self._feedback.lowers(finding)]
             self._past.add(each, bool(told), any(map(self._feedback.confirms, told)))
             found.extend(told)
         return found
+
+    def _tell_quarter(self, window: ServiceWindow, deviation: float) -> None:
+        if self.hear_quarter is not None:
+            service = self._known.catalogue.ids[window.service]
+            p_value = self._usual.p_value(deviation) if self._usual.known else None
+            self.hear_quarter(JudgedQuarter(service, window.start_ns, deviation, p_value))
 
     def _hear(self) -> None:
         """What people said meanwhile of windows that are past."""

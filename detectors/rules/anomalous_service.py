@@ -25,9 +25,9 @@ _LEAST_DEVIATION = 3.0
 
 def _judge(case: WindowCase) -> Iterator[Finding]:
     settings, window = case.known.settings.anomalous_service, case.window
-    if not case.deviations:
+    greatest = case.greatest
+    if greatest is None:
         return
-    greatest = max(each.z for each in case.deviations.values())
     by_rank = case.usual.threshold(settings.accepted_false_alerts_per_day)
     if by_rank is None and max(window.opened, window.flows) < settings.least_flows_at_first:
         return

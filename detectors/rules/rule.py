@@ -121,6 +121,11 @@ class WindowCase:
             return {}
         return deviations(self.window, self.past, settings.least_windows)
 
+    @cached_property
+    def greatest(self) -> float | None:
+        """The greatest deviation of a figure; None where none is known."""
+        return max((each.z for each in self.deviations.values()), default=None)
+
     def state(self, status: str) -> State:
         """The standing of the service on the window's day."""
         day = self.known.calendar.day_of(self.window.start_ns)

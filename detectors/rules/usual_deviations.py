@@ -44,6 +44,11 @@ class UsualDeviations:
         """A window was usual."""
         self._fresh.append((start_ns, deviation))
 
+    @property
+    def known(self) -> bool:
+        """Whether there are enough of them to rank among."""
+        return self._tail is not None
+
     def p_value(self, deviation: float) -> float:
         """How often a usual window deviates so far; 1 while that is not known."""
         return 1.0 if self._tail is None else float(self._tail.p_values(np.array([deviation]))[0])

@@ -89,24 +89,28 @@ def _chosen(hours: HostHours, kept: list[bool]) -> HostHours:
 
 
 def ranking(hours: HostHours) -> dict[str, float | int | None]:
+    """How many host-hours there are, and how they rank."""
+    return {"host_hours": len(hours.score), **ranked(hours.score, hours.positive)}
+
+
+def ranked(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> dict[str, float | int | None]:
     """ROC AUC and average precision; null when there are no positives or no negatives."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     figures: dict[str, float | int | None] = {
-        "host_hours": len(hours.score),
-        "positive": int(hours.positive.sum()),
+        "positive": int(positive.sum()),
         "roc_auc": None,
         "average_precision": None,
     }
-    if 0 < hours.positive.sum() < len(hours.positive):
-        figures["roc_auc"] = round(float(roc_auc_score(hours.positive, hours.score)), 6)
-        figures["average_precision"] = round(float(average_precision_score(hours.positive, hours.score)), 6)
+    if 0 < positive.sum() < len(positive):
+        figures["roc_auc"] = round(float(roc_auc_score(positive, score)), 6)
+        figures["average_precision"] = round(float(average_precision_score(positive, score)), 6)
     return figures
 
 
 def belongs(finding: Told, incident: Incident) -> bool:
-    """Whether a finding is about an incident: its host took part, and it lasted then."""
-    took_part = finding.host == incident.subject or finding.host in incident.peers
+    """Whether a finding is about an incident: its subject took part, and it lasted then."""
+    took_part = finding.subject == incident.subject or finding.subject in incident.peers
     return (
         took_part and finding.start_ns <= incident.end_ns + _AFTER_NS and finding.end_ns >= incident.start_ns
     )
@@ -124,6 +128,7 @@ def detection(incidents: list[Incident], findings: list[Told]) -> list[dict[str,
             {
                 "id": incident.id,
                 "kind": incident.kind,
+                "subject": incident.subject,
                 "found": bool(own),
                 "named": incident.kind in patterns,
                 "patterns": patterns,
@@ -152,7 +157,11 @@ def calibration(windows: Windows, positive: set[tuple[str, int]]) -> list[tuple[
     hours = (windows.start_ns // HOUR_NS).tolist()
     keys = zip(windows.host.tolist(), hours, strict=True)
     usual = windows.scored & np.array([key not in positive for key in keys], np.bool_)
-    values = windows.p_value[usual]
+    return shares(windows.p_value[usual])
+
+
+def shares(values: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """The share of p-values that is at most each level: (level, share)."""
     if len(values) == 0:
         return []
     return [(level, round(float(np.mean(values <= level)), 6)) for level in CALIBRATION_LEVELS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -12,12 +13,13 @@ from typing import Any
 
 import typer
 
+from detectors.rules.judged_quarter import JudgedQuarter
 from monitor.config import config_file
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell, user_errors
-from monitor.evaluate import figures
+from monitor.evaluate import figures, services
 from monitor.evaluate.outcome import positive_hours, read_findings, read_windows, residents
-from monitor.evaluate.pictures import PicturesUnavailable, draw
-from monitor.evaluate.truth import Incident, TruthError, load_incidents
+from monitor.evaluate.pictures import HOST_HOURS, SERVICE_QUARTERS, PicturesUnavailable, draw
+from monitor.evaluate.truth import HOST, SERVICE, Incident, TruthError, load_incidents
 from monitor.replay.live import steps
 from monitor.replay.progress import progress_of
 from monitor.replay.session import Session
@@ -25,6 +27,7 @@ from wire.capture.files import open_captures
 
 _STEP_NS = 15_000_000_000
 RESULTS, FIGURES = "results", "evaluation.json"
+_UNITS = {"host_hours": HOST_HOURS, "quarters": SERVICE_QUARTERS}
 
 
 def evaluate(
@@ -45,25 +48,35 @@ def evaluate(
         except TruthError as error:
             raise CommandEnd(USAGE, str(error)) from None
         out.mkdir(parents=True, exist_ok=True)
-        complete, told_ns = _replay(captures, out / RESULTS, config_path, live, step_ns)
-        evaluation = _figures(out / RESULTS, incidents, told_ns, out)
+        carried = _replay(captures, out / RESULTS, config_path, live, step_ns)
+        evaluation = _figures(out / RESULTS, incidents, carried, out)
         text = json.dumps(evaluation, ensure_ascii=False, indent=2, allow_nan=False)
         (out / FIGURES).write_text(text + "\n", encoding="utf-8")
         _show(evaluation)
-    return WHOLE if complete else CUT_OFF
+    return WHOLE if carried.complete else CUT_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """What a replay tells beside its results: by finding's id, when the event clock told it."""
+
+    complete: bool
+    told_ns: dict[str, int]
+    quarters: list[JudgedQuarter]
 
 
 def _replay(
     captures: Sequence[str], folder: Path, config_path: Path | None, live: bool, step_ns: int
-) -> tuple[bool, dict[str, int]]:
-    """Replay into a folder; whether it is whole, and by finding's id when the event clock told it."""
+) -> _Carried:
     config = config_file.load(config_path)
     told_ns: dict[str, int] = {}
+    quarters: list[JudgedQuarter] = []
     seen = 0  # findings that were looked at: an id may come again
     with (
         open_captures(captures) as reader,
         Session(reader, config, folder, pseudonymise=False, learn_live=live) as session,
     ):
+        session.detectors.hear_quarters(quarters.append)
         with progress_of(reader) as advance:
 
             def after_block(clock_ns: int) -> None:
@@ -80,12 +93,15 @@ def _replay(
         summary = session.publish()
     for problem in summary["problems"]:
         tell(problem)
-    return bool(summary["complete"]), told_ns
+    return _Carried(bool(summary["complete"]), told_ns, quarters)
 
 
-def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], out: Path) -> dict[str, Any]:
-    windows, findings = read_windows(folder), read_findings(folder, told_ns)
-    positive = positive_hours(folder, incidents)
+def _figures(folder: Path, incidents: list[Incident], carried: _Carried, out: Path) -> dict[str, Any]:
+    of_hosts, of_services = ([each for each in incidents if each.about == about] for about in (HOST, SERVICE))
+    windows, findings = read_windows(folder), read_findings(folder, carried.told_ns)
+    quarters = services.quarters_of(carried.quarters, of_services)
+    found = read_findings(folder, carried.told_ns, SERVICE)
+    positive = positive_hours(folder, of_hosts)
     hours = figures.host_hours(windows, positive)
     shown = figures.with_involvement(hours)
     calibration = figures.calibration(windows, positive)
@@ -93,7 +109,8 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
     span = (int(judged.min()), int(judged.max())) if len(judged) else (0, 0)
     late = [each for each in findings if each.end_ns >= span[0]]
     try:
-        draw(out, hours, calibration)
+        draw(out, (hours.score, hours.positive), calibration, HOST_HOURS)
+        draw(out, (quarters.score, quarters.positive), services.calibration(quarters), SERVICE_QUARTERS)
     except PicturesUnavailable:
         tell("没有 matplotlib，未画图 matplotlib is not installed: no pictures")
     return {
@@ -101,12 +118,14 @@ def _figures(folder: Path, incidents: list[Incident], told_ns: dict[str, int], o
         "windows": {"all": len(windows.start_ns), "scored": int(windows.scored.sum())},
         "ranking": figures.ranking(hours),
         "ranking_with_patterns": figures.ranking(shown),
-        "ranking_of_subjects": figures.ranking(figures.of_subjects(shown, incidents)),
+        "ranking_of_subjects": figures.ranking(figures.of_subjects(shown, of_hosts)),
         "ranking_of_residents": figures.ranking(figures.of_residents(shown, residents(folder))),
         "involvement": figures.involvement(hours),
-        "incidents": figures.detection(incidents, findings),
+        "incidents": figures.detection(of_hosts, findings),
+        # Who takes part in what befalls a service is strange with reason.
         "false_alerts": figures.false_alerts(incidents, late, *span),
         "calibration": [{"level": level, "share": share} for level, share in calibration],
+        "services": services.figures_of_services(quarters, of_services, found),
     }
 
 
@@ -115,17 +134,26 @@ def _show(evaluation: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("kind", "incidents", "found", "named", "median s to detect")
-    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for incident in evaluation["incidents"]:
-        by_kind[incident["kind"]].append(incident)
-    for kind, own in sorted(by_kind.items()):
-        seconds = [each["seconds_to_detect"] for each in own if each["seconds_to_detect"] is not None]
-        found, named = (str(sum(each[name] for each in own)) for name in ("found", "named"))
-        table.add_row(kind, str(len(own)), found, named, f"{median(seconds):,.0f}" if seconds else "–")
+    of_services = evaluation["services"]
+    for incidents in (evaluation["incidents"], of_services["incidents"]):
+        by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for incident in incidents:
+            by_kind[incident["kind"]].append(incident)
+        for kind, own in sorted(by_kind.items()):
+            seconds = [each["seconds_to_detect"] for each in own if each["seconds_to_detect"] is not None]
+            found = str(sum(each["found"] for each in own))
+            named = "–" if incidents is of_services["incidents"] else str(sum(each["named"] for each in own))
+            table.add_row(kind, str(len(own)), found, named, f"{median(seconds):,.0f}" if seconds else "–")
     Console().print(table)
-    ranking, false = evaluation["ranking"], evaluation["false_alerts"]
+    _show_ranking(evaluation["ranking"], evaluation["false_alerts"], "host_hours", "误报 false alerts")
+    if of_services["ranking"]["quarters"]:
+        false = of_services["false_findings"]
+        _show_ranking(of_services["ranking"], false, "quarters", "服务误报 false findings of services")
+
+
+def _show_ranking(ranking: dict[str, Any], false: dict[str, Any], unit: str, words: str) -> None:
     typer.echo(
         f"ROC AUC {ranking['roc_auc']}  average precision {ranking['average_precision']}  "
-        f"host-hours {ranking['host_hours']} ({ranking['positive']} positive)"
+        f"{_UNITS[unit]} {ranking[unit]} ({ranking['positive']} positive)"
     )
-    typer.echo(f"误报 false alerts: {false['false']} / {false['days']:.2f} d = {false['false_a_day']:.2f} /d")
+    typer.echo(f"{words}: {false['false']} / {false['days']:.2f} d = {false['false_a_day']:.2f} /d")

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from detectors.feedback import OF_SERVICES
 from detectors.involvement import ROLES
-from monitor.evaluate.truth import Incident, time_ns
+from monitor.evaluate.truth import HOST, SERVICE, Incident, time_ns
 from sinks.records.folder import FINDINGS, FLOWS, WINDOWS
 
 HOUR_NS = 3_600_000_000_000
@@ -22,10 +23,13 @@ _RESIDENT_HOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding about a host: whom, when, what it was called, and when the event clock told it."""
+    """A finding about a host or service: whom, when, what it was called, when the event clock told it.
+
+    patterns: of a service, the figures that deviated.
+    """
 
     id: str
-    host: str
+    subject: str
     start_ns: int
     end_ns: int
     patterns: tuple[str, ...]
@@ -81,15 +85,16 @@ def residents(folder: Path) -> set[str]:
     return set(of_host.filter(lives)["host"].to_pylist())
 
 
-def read_findings(folder: Path, told_ns: dict[str, int]) -> list[Told]:
-    """The findings about hosts, by start; `told_ns` says by id when each was told."""
+def read_findings(folder: Path, told_ns: dict[str, int], about: str = HOST) -> list[Told]:
+    """The findings about hosts or of strange services, by start; `told_ns` says by id when each was told."""
     found: dict[str, Told] = {}
     for line in (folder / FINDINGS).read_text(encoding="utf-8").splitlines():
         finding = json.loads(line)
-        if finding["subject"]["kind"] == "host":
+        wanted = finding["rule"] == OF_SERVICES if about == SERVICE else finding["subject"]["kind"] == HOST
+        if wanted:
             start_ns, end_ns = time_ns(finding["start"]), time_ns(finding["end"])
             told = told_ns.get(finding["id"], end_ns)
-            patterns = tuple(finding["patterns"])
+            patterns = tuple(finding["evidence"]["deviations"] if about == SERVICE else finding["patterns"])
             whose, sure = finding["subject"]["value"], float(finding["confidence"])
             before = found.get(finding["id"])
             if before is not None:  # it went on

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _MAX_BYTES = 64 << 20
+HOST, SERVICE = "host", "service"
 _FIELDS = {"id", "kind", "subject", "peers", "start", "end"}
 
 
@@ -20,7 +21,10 @@ class TruthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident: who did what to whom, from when to when (nanoseconds since the epoch, UTC)."""
+    """One incident: who did what to whom, from when to when (nanoseconds since the epoch, UTC).
+
+    about: HOST, or SERVICE, whose subject is an app's id and whose peers are the hosts that took part.
+    """
 
     id: str
     kind: str
@@ -28,6 +32,7 @@ class Incident:
     peers: frozenset[str]
     start_ns: int
     end_ns: int
+    about: str = HOST
 
 
 def load_incidents(path: Path) -> list[Incident]:
@@ -61,9 +66,13 @@ def _incident(told: Any) -> Incident:
     start_ns, end_ns = time_ns(told["start"]), time_ns(told["end"])
     if end_ns < start_ns:
         raise ValueError("ends before it starts")
-    subject = told["subject"]["value"] if isinstance(told["subject"], dict) else told["subject"]
+    named = isinstance(told["subject"], dict)
+    subject = told["subject"]["value"] if named else told["subject"]
+    about = told["subject"].get("kind", HOST) if named else HOST
+    if about not in (HOST, SERVICE):
+        raise ValueError(f"its subject is neither a {HOST} nor a {SERVICE}")
     peers = frozenset(_host(peer) for peer in told["peers"])
-    return Incident(str(told["id"]), str(told["kind"]), _host(subject), peers, start_ns, end_ns)
+    return Incident(str(told["id"]), str(told["kind"]), _host(subject), peers, start_ns, end_ns, about)
 
 
 def _host(text: str) -> str:

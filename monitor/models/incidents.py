@@ -13,7 +13,7 @@ from detectors.forest.incidents import Incidents, save
 from detectors.window_features import MINUTE_NS
 from monitor.config import config_file
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
-from monitor.evaluate.truth import TruthError, load_incidents
+from monitor.evaluate.truth import HOST, TruthError, load_incidents
 from monitor.models.replayed import read_windows, replayed
 from sinks.records.folder import WINDOWS
 
@@ -24,7 +24,7 @@ def make(captures: Sequence[str], truth: Path, out: Path, config_path: Path | No
     """Write the windows of each incident's host while it went on."""
     config = config_file.load(config_path)
     try:
-        happened = load_incidents(truth)
+        happened = [each for each in load_incidents(truth) if each.about == HOST]
     except TruthError as error:
         raise CommandEnd(USAGE, str(error)) from None
     with tempfile.TemporaryDirectory(prefix="campuswatch-incidents-") as folder:

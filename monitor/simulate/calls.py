@@ -22,8 +22,10 @@ from monitor.simulate.openings import Arena, dns_opening, http_opening, quic_ope
 from monitor.simulate.people import RESOLVER, People
 from monitor.simulate.personal import query
 from monitor.simulate.scenario import Scenario
+from monitor.simulate.service_incidents import outages
+from monitor.simulate.streams import stream
 from monitor.simulate.tls_bytes import Entropy
-from monitor.simulate.visits import HTTP, PUSH, QUIC, SILENT, stream
+from monitor.simulate.visits import HTTP, PUSH, QUIC, SILENT
 
 #: A client keeps a DNS answer so long.
 _CACHE_NS = 600_000_000_000
@@ -121,18 +123,17 @@ def _told(
 def _trouble(scenario: Scenario, rows: NDArray[np.void], visits: NDArray[np.void]) -> None:
     """Servers that do badly for a time."""
     for number, app in enumerate(scenario.apps):
-        if app.trouble is None:
-            continue
         draw = stream(scenario.seed, "trouble", app.service)
-        begin = scenario.start_ns + int(app.trouble.start_hours * _HOUR_NS)
-        hit = (visits["app"] == number) & (visits["page"] < 0) & (rows["start_ns"] >= begin)
-        hit &= rows["start_ns"] < begin + int(app.trouble.hours * _HOUR_NS)
-        at = np.flatnonzero(hit)
-        rows["rtt_ns"][at] = int(app.trouble.rtt_ms * 1e6)
-        rows["again"][at] = draw.random(len(at)) < app.trouble.retransmissions
-        failed = at[draw.random(len(at)) < app.trouble.failures]
-        rows["shape"][failed] = np.where(draw.random(len(failed)) < 0.5, UNANSWERED, REFUSED)
-        rows["protocol"][failed], rows["up"][failed], rows["down"][failed] = TCP, 2, 0
+        for trouble in (*(() if app.trouble is None else (app.trouble,)), *outages(app)):
+            begin = scenario.start_ns + int(trouble.start_hours * _HOUR_NS)
+            hit = (visits["app"] == number) & (visits["page"] < 0) & (rows["start_ns"] >= begin)
+            hit &= rows["start_ns"] < begin + int(trouble.hours * _HOUR_NS)
+            at = np.flatnonzero(hit)
+            rows["rtt_ns"][at] = int(trouble.rtt_ms * 1e6)
+            rows["again"][at] = draw.random(len(at)) < trouble.retransmissions
+            failed = at[draw.random(len(at)) < trouble.failures]
+            rows["shape"][failed] = np.where(draw.random(len(failed)) < 0.5, UNANSWERED, REFUSED)
+            rows["protocol"][failed], rows["up"][failed], rows["down"][failed] = TCP, 2, 0
 
 
 def _queries(

@@ -1,4 +1,4 @@
-"""The incidents that a scenario may inject, each with what makes it loud or quiet."""
+"""The incidents that a scenario may inject, of hosts and of apps, each with what makes it loud or quiet."""
 
 from __future__ import annotations
 
@@ -143,3 +143,39 @@ Incident = Annotated[
     | Worm,
     Field(discriminator="kind"),
 ]
+
+
+class _OfApp(BaseModel):
+    """When and how long; the app is the one that it stands at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    start_hours: float = Field(1, ge=0)
+    minutes: float = Field(15, gt=0, le=24 * 60)
+
+
+class Surge(_OfApp):
+    """Devices open the app, each so often, within its minutes."""
+
+    kind: Literal["surge"]
+    devices: int = Field(30, ge=1, le=20_000)
+    opens_each: int = Field(1, ge=1, le=10_000)
+    session_minutes: float = Field(6, gt=0, le=600)
+
+
+class Outage(_OfApp):
+    """A share of the connections to it fails."""
+
+    kind: Literal["outage"]
+    failures: float = Field(1.0, gt=0, le=1)
+
+
+class Upload(_OfApp):
+    """Devices send a lot to it."""
+
+    kind: Literal["upload"]
+    devices: int = Field(1, ge=1, le=20_000)
+    megabytes: float = Field(100, gt=0, le=100_000)  # all together
+    connections_each: int = Field(4, ge=1, le=10_000)
+
+
+ServiceIncident = Annotated[Surge | Outage | Upload, Field(discriminator="kind")]

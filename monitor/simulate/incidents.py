@@ -28,8 +28,9 @@ from monitor.simulate.conversations import (
 from monitor.simulate.openings import PROGRAM, Arena, dns_opening, tls_opening
 from monitor.simulate.people import ANDROID, RESOLVER, People
 from monitor.simulate.scenario import Scenario
+from monitor.simulate.streams import stream
 from monitor.simulate.tls_bytes import Entropy
-from monitor.simulate.visits import TLS, stream
+from monitor.simulate.visits import TLS
 
 _MINUTE_NS, _SECOND_NS = 60_000_000_000, 1_000_000_000
 #: Where scans go, and who is outside: documentation addresses (RFC 5737) that no catalogue knows.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from monitor.config.time_zone import TimeZone
-from monitor.simulate.incident_kinds import Incident
+from monitor.simulate.incident_kinds import Incident, ServiceIncident
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _Service = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -84,6 +84,7 @@ class App(Part):
     kilobytes: float = Field(300, ge=1, le=1_000_000)  # down, a session
     uses: tuple[Use, ...] = ()
     trouble: Trouble | None = None
+    incidents: tuple[ServiceIncident, ...] = Field((), max_length=10_000)
 
     @model_validator(mode="after")
     def _cleartext(self) -> App:
@@ -167,6 +168,13 @@ class Scenario(Part):
                     raise ValueError(
                         f"{app.service}: a use by device {use.device} at {use.start_hours} h lies outside: "
                         f"{self.devices.people} devices, {self.hours:g} h"
+                    )
+            for each in app.incidents:
+                devices = 0 if each.kind == "outage" else each.devices
+                if each.start_hours >= self.hours or devices > self.devices.people:
+                    raise ValueError(
+                        f"{app.service}: {each.kind} of {devices} devices at {each.start_hours} h lies "
+                        f"outside: {self.devices.people} devices, {self.hours:g} h"
                     )
         for incident in self.incidents:
             if incident.start_hours >= self.hours or incident.host >= self.devices.people:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from monitor.config.tree import Location, Tree, dotted, read_tree
 from monitor.simulate.hosts import ScenarioError
-from monitor.simulate.scenario import Scenario
+from monitor.simulate.scenario import App, Scenario
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -65,4 +65,4 @@ def _parts(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _incidents() -> list[type[BaseModel]]:
-    return _parts(Scenario.model_fields["incidents"].annotation)
+    return [part for of in (Scenario, App) for part in _parts(of.model_fields["incidents"].annotation)]

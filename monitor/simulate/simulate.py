@@ -25,7 +25,9 @@ from monitor.simulate.packets import packets
 from monitor.simulate.people import people_of
 from monitor.simulate.scenario import Scenario
 from monitor.simulate.scenario_file import load_scenario
-from monitor.simulate.visits import stream, visits_of
+from monitor.simulate.service_incidents import truth_of
+from monitor.simulate.streams import stream
+from monitor.simulate.visits import visits_of
 
 #: Conversations, and packets, that are worked on at a time.
 _TALKS, _PACKETS = 16_384, 262_144
@@ -58,6 +60,7 @@ def write_capture(scenario: Scenario, catalogue: Catalogue, out: Path) -> tuple[
     people = people_of(scenario.devices, stream(scenario.seed, "people"))
     visits = visits_of(scenario, people, hosts)
     strange, told = incidents(scenario, people, arena)
+    told += truth_of(scenario, people, visits)
     talks = np.concatenate([calls(scenario, visits, people, hosts, arena), strange])
     talks = talks[np.lexsort((talks["server_port"], talks["server"], talks["client"], talks["start_ns"]))]
     _give_ports(talks)

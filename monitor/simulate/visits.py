@@ -7,7 +7,6 @@ what the others do.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,8 @@ from monitor.simulate.habits import Habits
 from monitor.simulate.hosts import Hosts
 from monitor.simulate.people import People
 from monitor.simulate.scenario import App, Scenario
+from monitor.simulate.service_incidents import surges, uploads
+from monitor.simulate.streams import stream
 
 #: How a visit is made.
 TLS, QUIC, HTTP, PUSH, TLS12, TLS10, TLS_RSA, SILENT = range(8)
@@ -46,17 +47,12 @@ class Sessions:
     length_ns: NDArray[np.int64]
 
 
-def stream(seed: int, *parts: str) -> np.random.Generator:
-    """A random stream of its own for each part of a scenario."""
-    return np.random.default_rng([seed, zlib.crc32("/".join(parts).encode())])
-
-
 def visits_of(scenario: Scenario, people: People, hosts: Hosts) -> NDArray[np.void]:
     """Every visit of the scenario, VISIT in order of time. Raises ScenarioError."""
     habits = Habits(scenario)
     sessions = _all_sessions(scenario, people, habits)
     parts = [
-        _app_visits(scenario, number, sessions[app.service], hosts)
+        _app_visits(scenario, number, sessions[app.service], len(people), hosts)
         for number, app in enumerate(scenario.apps)
     ]
     parts += [
@@ -96,7 +92,7 @@ def _sessions(scenario: Scenario, app: App, people: People, habits: Habits) -> S
     count = draw.poisson(eager * app.sessions_per_day * habits.days)
     device = np.repeat(users, count).astype(np.int32)
     length = np.clip(draw.lognormal(np.log(app.minutes), 0.5, len(device)), 0.5, 180)
-    fixed = app.uses
+    fixed = (*app.uses, *surges(scenario, app, len(people)))
     return Sessions(
         np.concatenate([device, np.array([use.device for use in fixed], np.int32)]),
         np.concatenate(
@@ -111,7 +107,9 @@ def _sessions(scenario: Scenario, app: App, people: People, habits: Habits) -> S
     )
 
 
-def _app_visits(scenario: Scenario, number: int, sessions: Sessions, hosts: Hosts) -> NDArray[np.void]:
+def _app_visits(
+    scenario: Scenario, number: int, sessions: Sessions, people: int, hosts: Hosts
+) -> NDArray[np.void]:
     """An app's own calls, and those of what rides along."""
     app = scenario.apps[number]
     draw = stream(scenario.seed, "visits", app.service)
@@ -134,9 +132,20 @@ def _app_visits(scenario: Scenario, number: int, sessions: Sessions, hosts: Host
     visits["down_bytes"] = np.minimum(each / np.maximum(calls[of], 1) + 800, 2e9)
     visits["up_bytes"] = draw.integers(200, 3_000, len(of))
     visits["app"] = number
-    parts = [visits]
+    parts = [visits, _uploads(scenario, number, own, people)]
     for third, share in app.embeds.items():
         parts.append(_riding(scenario, number, third, share, sessions, hosts))
+    return np.concatenate(parts)
+
+
+def _uploads(scenario: Scenario, number: int, own: NDArray[np.int32], people: int) -> NDArray[np.void]:
+    """What is sent to an app in its incidents."""
+    parts = [_visits(0)]
+    for each in uploads(scenario, scenario.apps[number], people):
+        visits = _visits(len(each.device))
+        visits["start_ns"], visits["device"], visits["up_bytes"] = each.start_ns, each.device, each.up_bytes
+        visits["host"], visits["down_bytes"], visits["app"] = own[0], 400, number
+        parts.append(visits)
     return np.concatenate(parts)
 
 

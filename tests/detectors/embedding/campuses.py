@@ -19,7 +19,8 @@ from monitor.simulate.hosts import Hosts, ScenarioError
 from monitor.simulate.people import people_of
 from monitor.simulate.scenario import Scenario
 from monitor.simulate.sightings import sightings
-from monitor.simulate.visits import stream, visits_of
+from monitor.simulate.streams import stream
+from monitor.simulate.visits import visits_of
 
 APPS, THIRDS = 24, 22
 RARE = 0.02

@@ -13,7 +13,7 @@ _TEST_SEEDS = (101, 102, 103, 104)
 _MINUTE_NS = 60_000_000_000
 
 
-@pytest.fixture(scope="module")
+pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     return shipped_catalogue()
 
@@ -117,7 +117,8 @@ def _rows(scenario, catalogue):  # type: ignore[no-untyped-def]
     from monitor.simulate.hosts import Hosts
     from monitor.simulate.people import people_of
     from monitor.simulate.sightings import sightings
-    from monitor.simulate.visits import stream, visits_of
+    from monitor.simulate.streams import stream
+    from monitor.simulate.visits import visits_of
 
     hosts = Hosts(catalogue)
     people = people_of(scenario.devices, stream(scenario.seed, "people"))

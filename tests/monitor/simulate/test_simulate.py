@@ -33,6 +33,10 @@ apps:
   - {service: icourse163, users: 1, sessions_per_day: 20, transport: rsa}
   - {service: youdao, users: 1, sessions_per_day: 20, transport: http, personal: [citizen-id, imei]}
   - {service: xuetangx, sessions_per_day: 40, trouble: {start_hours: 0, failures: 0.5, retransmissions: 1}}
+  - {service: dingtalk, incidents: [
+      {kind: surge, devices: 8, opens_each: 2, start_hours: 0.1, minutes: 5},
+      {kind: outage, failures: 0.9, start_hours: 0.1, minutes: 10},
+      {kind: upload, devices: 2, megabytes: 3, start_hours: 0.5, minutes: 5}]}
 together: [{first: zuoyebang, second: youdao}]
 browsing: {pages_per_day: 200, ads: {baidu-tongji: 0.4}}
 incidents:
@@ -122,20 +126,48 @@ def _checksum(data: bytes) -> int:
 def test_the_truth_is_true(campus: tuple[Path, dict]) -> None:
     path, truth = campus
     assert truth["schema"] == 1
-    assert {each["kind"] for each in truth["incidents"]} == set(_INCIDENTS)
+    of_hosts = [each for each in truth["incidents"] if isinstance(each["subject"], str)]
+    assert {each["kind"] for each in of_hosts} == set(_INCIDENTS)
     assert {"app": "zuoyebang", "third_party": "umeng", "share": 0.9} in truth["embeddings"]
     moments = defaultdict(list)
     for time_ns, _, frame in _records(path):
         packet = dpkt.ethernet.Ethernet(frame).data
         if isinstance(packet, dpkt.ip.IP):
             moments[dpkt.utils.inet_to_str(packet.src), dpkt.utils.inet_to_str(packet.dst)].append(time_ns)
-    for incident in truth["incidents"]:
+    for incident in of_hosts:
         begin, end = (int(np.datetime64(incident[name].rstrip("Z"), "ns")) for name in ("start", "end"))
         assert begin <= end
         for peer in incident["peers"]:
             seen = moments[incident["subject"], peer] or moments[peer, incident["subject"]]
             within = [time for time in seen if begin <= time <= end + 60 * 10**9]
             assert within, f"{incident['id']}: {peer} is in no packet of its time"
+
+
+def test_the_truth_of_apps_is_true(campus: tuple[Path, dict]) -> None:
+    """Two of the surge's eight share a room's address; who uploads sends that much, and then."""
+    path, truth = campus
+    told = {each["id"]: each for each in truth["incidents"] if not isinstance(each["subject"], str)}
+    assert [(id, each["kind"], len(each["peers"])) for id, each in told.items()] == [
+        ("outage-xuetangx-1", "outage", 0), ("surge-dingtalk-1", "surge", 7),
+        ("outage-dingtalk-2", "outage", 0), ("upload-dingtalk-3", "upload", 2),
+    ]  # fmt: skip
+    begin, end = (
+        {id: int(np.datetime64(each[name].rstrip("Z"), "ns")) for id, each in told.items()}
+        for name in ("start", "end")
+    )
+    sent: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for time_ns, wire, frame in _records(path):
+        packet = dpkt.ethernet.Ethernet(frame).data
+        if isinstance(packet, dpkt.ip.IP) and wire > 10_000:
+            source = dpkt.utils.inet_to_str(packet.src)
+            sent[source] += wire
+            last[source] = time_ns
+    upload = told["upload-dingtalk-3"]
+    assert set(upload["peers"]) <= set(sent)
+    assert sum(sent[peer] for peer in upload["peers"]) > 3_000_000
+    for peer in upload["peers"]:
+        assert begin["upload-dingtalk-3"] <= last[peer] <= end["upload-dingtalk-3"] + 60 * 10**9
 
 
 def test_an_app_more_changes_nothing_for_the_others(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -164,6 +196,8 @@ def test_an_app_more_changes_nothing_for_the_others(catalogue: Catalogue, tmp_pa
         ("incidents: [{kind: meteor}]", "incidents.0"),
         ("incidents: [{kind: beacon, evry_seconds: 3}]", "did you mean `every_seconds`?"),
         ("incidents: [{kind: beacon, start_hours: 99}]", "lies outside: 40 devices, 24 h"),
+        ("apps: [{service: mooc, incidents: [{kind: upload, megabites: 3}]}]", "did you mean `megabytes`?"),
+        ("apps: [{service: mooc, incidents: [{kind: surge, devices: 99}]}]", "surge of 99 devices at 1 h"),
         ("start: 2026-09-01T08:00:00", "needs an offset"),
         ("timezone: Mars/Olympus", "no time zone"),
         ("devices: {phones: 0, laptops: 0}", "nobody is on this campus"),
