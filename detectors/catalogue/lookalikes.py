@@ -17,19 +17,17 @@ class KnownDomains:
         """`is_common` tells brands that are ordinary words, which many others contain: `adnetwork`."""
         self._domains = {domain for domain in map(_domain, names) if domain}
         brands = {_plain(domain) for domain in self._domains}
-        self._all_brands = brands
-        self._brands = {brand for brand in brands if len(brand) >= _LEAST}
-        self._shortened = self._brands | {short for brand in self._brands for short in _without_one(brand)}
+        self._uncommon = {brand for brand in brands if not is_common(brand)}
+        long = {brand for brand in brands if len(brand) >= _LEAST}
+        self._shortened = long | {short for brand in long for short in _without_one(brand)}
         self._starts: dict[str, list[str]] = {}
-        for brand in self._brands:
-            if is_common(brand):
-                continue
+        for brand in long & self._uncommon:
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
 
     def shown_in(self, labels: Sequence[str], untelling: Sequence[str]) -> bool:
         """Whether labels below a stranger's domain show one of these, or `untelling` the brand of one."""
         places = range(len(labels) + 1)
-        return any(_read(label) in self._brands for label in untelling) or any(
+        return any(len(label) >= _LEAST and _read(label) in self._uncommon for label in untelling) or any(
             ".".join(labels[first:last]) in self._domains for first in places for last in places[first + 2 :]
         )
 
@@ -41,7 +39,7 @@ class KnownDomains:
         if "xn--" in domain or brand in self._shortened:
             return True
         parts = domain.partition(".")[0].split("-")
-        if len(parts) > 1 and any(_read(part) in self._all_brands for part in parts):
+        if len(parts) > 1 and any(_read(part) in self._uncommon for part in parts):
             return True
         if any(short in self._shortened for short in _without_one(brand)):
             return True
