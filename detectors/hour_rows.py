@@ -1,7 +1,8 @@
 """Hours made of closed minutes: what a host did with one peer's port in an hour, for slow patterns.
 
-Only what a slow pattern may ask for is kept, so that a campus's hour stays small: what failed, what
-was sent out in quantity, and logins; and when a host opened connections that few others open.
+An open hour grows by the places that hosts go to, not by how often they go there: rows of one host and
+place are made one while they wait. Of a closed hour only what a slow pattern may ask for is kept: what
+failed, what was sent out in quantity, and logins; and when a host opened connections that few others open.
 """
 
 from __future__ import annotations
@@ -26,59 +27,71 @@ MOST_HOSTS = 2
 #: A port, or a peer, whose tries failed to this share was scanned; those that answered belong to it.
 LEAST_FAILED = 0.8
 _FIN, _RST = 0x01, 0x04
+_PLACE = ("host_hi", "host_lo", "peer_hi", "peer_lo", "server_port", "protocol", "peer_internal")
+_ADDED = ("bytes_out", "bytes_in", "opened", "failed", "entered", "short_sessions")
 
 HOUR_ROW = np.dtype(
     [
         *HOST_AND_PEER,  # of the hour, aligned to the epoch; flow 0
         ("bytes_out", "i8"),
         ("bytes_in", "i8"),
+        ("most_bytes_out", "i8"),  # of a flow in a minute
         ("opened", "i4"),
         ("failed", "i4"),
-        ("failed_of_port", "f4"),  # share of the peers tried on this port in this hour that failed
-        ("failed_of_peer", "f4"),  # share of the ports tried on this peer in this hour that failed
+        ("failed_of_port", "f4"),  # share of the peers tried on this port that failed; of closed hours
+        ("failed_of_peer", "f4"),  # share of the ports tried on this peer that failed; of closed hours
         ("entered", "i4"),  # established to an administration port of an internal peer
         ("short_sessions", "i4"),  # opened, established and ended within a minute, few bytes
         ("server_port", "u2"),
         ("protocol", "u1"),
         ("peer_internal", "u1"),
-        ("category", "u1"),  # of the row with the most bytes sent
+        ("category", "u1"),  # of the flow that sent `most_bytes_out`
         ("named", "u1"),
     ]
 )
 
 
-def for_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """HOST_ROWs that hours are made of: only these are held until their hour is over."""
+def places_of_minutes(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """HOUR_ROWs of closed minutes' HOST_ROWs: of clients, over TCP and UDP, one for each host and place."""
     ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
-    return np.asarray(rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))])
+    rows = rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))]
+    made = np.zeros(len(rows), HOUR_ROW)
+    made["window_start_ns"] = rows["window_start_ns"] - rows["window_start_ns"] % HOUR_NS
+    for name in (*_PLACE, "bytes_out", "bytes_in", "category", "named"):
+        made[name] = rows[name]
+    ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0
+    small = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
+    made["most_bytes_out"] = rows["bytes_out"]
+    made["opened"] = rows["opened"]
+    made["failed"] = rows["failed"]
+    made["short_sessions"] = (rows["opened"] == 1) & (rows["established"] == 1) & ended & small
+    made["entered"] = _entered(rows)
+    return merged_places(made)
+
+
+def merged_places(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """HOUR_ROWs of open hours, those of one hour, host and place made one; in an order of their own."""
+    if len(rows) == 0:
+        return rows
+    port = rows["server_port"].astype(np.int64) * 256 + rows["protocol"]
+    group, first = _groups(rows, rows["window_start_ns"] // HOUR_NS, port)
+    if len(first) == len(rows):
+        return np.asarray(rows[first])
+    made = rows[first]
+    for name in _ADDED:
+        made[name] = total(group, rows[name], len(first))
+    most = np.lexsort((rows["named"], rows["category"], rows["most_bytes_out"], group))
+    last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
+    for name in ("most_bytes_out", "category", "named"):
+        made[name] = rows[name][most[last]]
+    return made
 
 
 def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """HOUR_ROWs of HOST_ROWs of `for_hours` (of any number), those that a slow pattern may ask for."""
-    rows = rows[_of_telling_hosts(rows)]
-    if len(rows) == 0:
-        return np.zeros(0, HOUR_ROW)
-    hour = rows["window_start_ns"] // HOUR_NS
-    port = rows["server_port"].astype(np.int64) * 256 + rows["protocol"]
-    group, first = _groups(rows, hour, port)
-    groups = len(first)
-    made = np.zeros(groups, HOUR_ROW)
-    made["window_start_ns"] = hour[first] * HOUR_NS
-    for name in ("host_hi", "host_lo", "peer_hi", "peer_lo", "server_port", "protocol", "peer_internal"):
-        made[name] = rows[name][first]
-    for name in ("bytes_out", "bytes_in"):
-        made[name] = total(group, rows[name], groups)
-    ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0
-    small = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
-    short = (rows["opened"] == 1) & (rows["established"] == 1) & ended & small
-    made["opened"] = count(group[rows["opened"] == 1], groups)
-    made["failed"] = count(group[rows["failed"] == 1], groups)
-    made["short_sessions"] = count(group[short], groups)
-    made["entered"] = count(group[_entered(rows)], groups)
-    most = np.lexsort((rows["bytes_out"], group))
-    last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
-    for name in ("category", "named"):
-        made[name] = rows[name][most[last]]
+    """Of HOUR_ROWs of closed hours, each host and place once, those that a slow pattern may ask for."""
+    made = rows[_of_telling_hosts(rows)]
+    if len(made) == 0:
+        return made
     service = made["server_port"].astype(np.int64) * 256 + made["protocol"]
     made["failed_of_port"] = _failed_share(made, service)
     made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])
@@ -114,13 +127,13 @@ def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Rows of hosts of which some row may be kept: most hosts of a campus give none."""
     host, first = address_ids(rows["host_hi"], rows["host_lo"])
     login = IS_LOGIN[rows["server_port"]]
-    telling = count(host[(rows["failed"] == 1) | login | _entered(rows)], len(first)) > 0
+    telling = count(host[(rows["failed"] > 0) | login | (rows["entered"] > 0)], len(first)) > 0
     telling |= total(host, rows["bytes_out"], len(first)) >= LEAST_BYTES_SENT
     return telling[host]
 
 
 def _entered(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Rows of connections that were established to an administration port of an internal peer."""
+    """HOST_ROWs of connections that were established to an administration port of an internal peer."""
     inside = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["peer_internal"] == 1)
     return np.asarray(inside & IS_ADMINISTRATION[rows["server_port"]])
 

@@ -17,7 +17,7 @@ from detectors.forest.scorers import Scorer
 from detectors.forest.trust import Trust, tails_of
 from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
-from detectors.hour_rows import for_hours, rare_opens, rows_of_hours
+from detectors.hour_rows import merged_places, places_of_minutes, rare_opens, rows_of_hours
 from detectors.involvement import NOBODY, first_touch, hosts_among, strongest
 from detectors.kept_rows import KeptRows
 from detectors.minutes import Minutes
@@ -39,7 +39,7 @@ from detectors.rules.patterns.watches import (
 )
 from detectors.rules.signal import Signal
 from detectors.window_features import HOUR_NS, MINUTE_NS, WINDOW
-from detectors.windows import HostWindows
+from detectors.windows import HostWindows, RowsOfRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class HostTrack:
             "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
             "pool": _Lane(OF_POOL_ROWS, max_open_rows),
-            "host-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, rows_of_hours),
+            "place-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, rows_of_hours, merged_places),
             "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens),
         }
 
@@ -225,7 +225,7 @@ class HostTrack:
                 hours, wanted = _HOURS_OF[name]
                 self.lanes[hours].windows.add(wanted(rows))
             shaped = lane.shape(rows)
-            if name in ("host", "host-hours"):
+            if name in ("host", "place-hours"):
                 carriers[name] = rows
             if name == "open-hours":
                 opens, rare = rows, shaped
@@ -238,7 +238,7 @@ class HostTrack:
         ]
         found = [signal for windows in scored for signal in self._forest_signs.take(windows)]
         # An hour's rows hold those of its minutes, which may have closed with it.
-        for name, of_hours in (("host", False), ("host-hours", True)):
+        for name, of_hours in (("host", False), ("place-hours", True)):
             own = [signal for signal in found if signal.of_hour is of_hours]
             signals.extend(with_carriers(own, carriers[name]) if own and name in carriers else own)
         signals = self._counted(signals)
@@ -265,8 +265,8 @@ class HostTrack:
 
 
 #: Closed minutes of a lane make the hours of another, which stands behind it; the rows it wants of them.
-_HOURS_OF: dict[str, tuple[str, Callable[[NDArray[np.void]], NDArray[np.void]]]] = {
-    "host": ("host-hours", for_hours),
+_HOURS_OF: dict[str, tuple[str, RowsOfRows]] = {
+    "host": ("place-hours", places_of_minutes),
     "open": ("open-hours", lambda rows: rows),
 }
 
@@ -274,7 +274,7 @@ _HOURS_OF: dict[str, tuple[str, Callable[[NDArray[np.void]], NDArray[np.void]]]]
 class _Lane:
     """One kind of row: what is open of it, and the patterns that read it.
 
-    `shape` makes of the closed rows those that the patterns read.
+    `shape` makes of the closed rows those that the patterns read, `merged` one of several that wait.
     """
 
     def __init__(
@@ -282,8 +282,9 @@ class _Lane:
         patterns: Sequence[Pattern],
         max_rows: int,
         unit_ns: int = MINUTE_NS,
-        shape: Callable[[NDArray[np.void]], NDArray[np.void]] = lambda rows: rows,
+        shape: RowsOfRows = lambda rows: rows,
+        merged: RowsOfRows | None = None,
     ) -> None:
-        self.windows = HostWindows(max_rows, unit_ns)
+        self.windows = HostWindows(max_rows, unit_ns, merged)
         self.watches = [Watch(pattern, max_rows) for pattern in patterns]
         self.shape = shape

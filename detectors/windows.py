@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,20 +12,29 @@ from detectors.waiting_rows import WaitingRows, from_packed_state, packed_state
 from detectors.window_features import MINUTE_NS
 from wire.record_arrays import joined
 
+RowsOfRows = Callable[[NDArray[np.void]], NDArray[np.void]]
+#: Fewer rows are not worth merging.
+_LEAST_TO_MERGE = 1 << 14
+
 
 class HostWindows:
     """Holds the rows of the minutes that are still open. Empty stretches cost nothing."""
 
-    def __init__(self, max_open_rows: int, unit_ns: int = MINUTE_NS) -> None:
+    def __init__(
+        self, max_open_rows: int, unit_ns: int = MINUTE_NS, merged: RowsOfRows | None = None
+    ) -> None:
         """Keep no more than `max_open_rows`, at up to 152 bytes each; what is more is shed and counted.
 
         unit_ns: what closes together, a minute or a multiple of it; what is longer waits compressed.
+        merged: makes one row of several, whatever their order; waiting rows are merged whenever they have
+        doubled, and before they leave.
         """
         self._max_open_rows = max_open_rows
         self._unit_ns = unit_ns
+        self._merged = merged
         self._packed = unit_ns > MINUTE_NS
         self._chunks: list[WaitingRows] = []
-        self._rows = 0
+        self._rows = self._rows_merged = 0
         self._closed_before_ns = np.iinfo(np.int64).min
         self.late = 0
         self.shed = 0
@@ -34,6 +45,8 @@ class HostWindows:
         if late.any():
             self.late += int(np.count_nonzero(late))
             rows = rows[~late]
+        if self._rows + len(rows) > min(max(2 * self._rows_merged, _LEAST_TO_MERGE), self._max_open_rows):
+            self._merge()
         room = self._max_open_rows - self._rows
         if len(rows) > room:
             self.shed += len(rows) - room
@@ -60,7 +73,8 @@ class HostWindows:
         if not due:
             return None
         self._rows -= sum(len(rows) for rows in due)
-        return joined(due)
+        self._rows_merged = min(self._rows_merged, self._rows)
+        return joined(due) if self._merged is None else self._merged(joined(due))
 
     def finish(self) -> NDArray[np.void] | None:
         """The rows of all minutes that are still open."""
@@ -81,6 +95,14 @@ class HostWindows:
             self._keep(parts["rows"])
         self._chunks += from_packed_state(parts)
         self._rows = sum(chunk.count for chunk in self._chunks)
+
+    def _merge(self) -> None:
+        if self._merged is None or self._rows == self._rows_merged:
+            return
+        rows = self._merged(joined([chunk.rows() for chunk in self._chunks]))
+        self._chunks = []
+        self._keep(rows)
+        self._rows = self._rows_merged = len(rows)
 
     def _keep(self, rows: NDArray[np.void]) -> None:
         if len(rows):

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.grouping import address_ids, combined, count, distinct, total
+from detectors.grouping import address_ids, combined, distinct, total
 from detectors.host_rows import AS_CLIENT
 from detectors.hour_rows import MOST_HOSTS
 from detectors.involvement import touched_by
 from detectors.networks import address_text
 from detectors.rules.signal import Signal
-from detectors.window_features import MINUTE_SECONDS
+from detectors.window_features import HOUR_SECONDS, MINUTE_SECONDS
 from wire.flows.records import PROTO_NAMES
 
 _MOST_PLACES = 5
@@ -23,42 +23,52 @@ _MOST_PLACES = 5
 def with_carriers(signals: Sequence[Signal], rows: NDArray[np.void]) -> list[Signal]:
     """The forest's signs with the places (peer, port, protocol) that most failed at, then most was sent to.
 
-    rows: HOST_ROWs that hold those of the signs' windows. `peers` names the place of the same number.
-    Touched are those at which what the host opened failed, and hardly anybody else opened anything: a
-    resolver or gateway is among the places of most hosts, and has no part in what one of them does.
+    rows: HOST_ROWs, or HOUR_ROWs of hours that are over, that hold those of the signs' windows. `peers` names
+    the place of the same number. Touched are those at which what the host opened failed, and hardly anybody
+    else opened anything: a resolver or gateway is among the places of most hosts, and has no part in what
+    one of them does.
     """
-    shared = _shared_places(rows)
-    return [_carried(signal, rows, shared) for signal in signals]
+    role = _roles(rows)
+    shared = _shared_places(rows, role == AS_CLIENT)
+    return [_carried(signal, rows, role, shared) for signal in signals]
 
 
-def _shared_places(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def _roles(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+    """What the host is in each row; HOUR_ROWs are of clients alone."""
+    known = "role" in (rows.dtype.names or ())
+    return rows["role"] if known else np.full(len(rows), AS_CLIENT, np.uint8)
+
+
+def _shared_places(rows: NDArray[np.void], ours: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Rows of a peer's port to which more than MOST_HOSTS hosts opened flows."""
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
     host, _ = address_ids(rows["host_hi"], rows["host_lo"])
     place, first = combined(peer, rows["server_port"].astype(np.int64), rows["protocol"].astype(np.int64))
-    ours = rows["role"] == AS_CLIENT
     return np.asarray((distinct(place[ours], host[ours], len(first)) > MOST_HOSTS)[place])
 
 
-def _carried(signal: Signal, rows: NDArray[np.void], shared: NDArray[np.bool_]) -> Signal:
+def _carried(
+    signal: Signal, rows: NDArray[np.void], role: NDArray[np.uint8], shared: NDArray[np.bool_]
+) -> Signal:
     start = rows["window_start_ns"]
     own = (rows["host_hi"] == signal.host[0]) & (rows["host_lo"] == signal.host[1])
     chosen = own & (start >= signal.start_ns) & (start <= signal.minute_ns)
-    rows, shared = rows[chosen], shared[chosen]
+    rows, role, shared = rows[chosen], role[chosen], shared[chosen]
     if len(rows) == 0:
         return signal
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])
     port = rows["server_port"].astype(np.int64) << 9 | rows["protocol"].astype(np.int64) << 1
-    group, first = combined(peer, port | rows["role"])
+    group, first = combined(peer, port | role)
     number = len(first)
-    opened, failed = (count(group[rows[name] == 1], number) for name in ("opened", "failed"))
-    sent, received = (total(group, rows[name], number) for name in ("bytes_out", "bytes_in"))
+    opened, failed, sent, received = (
+        total(group, rows[name], number) for name in ("opened", "failed", "bytes_out", "bytes_in")
+    )
     places = np.lexsort((first, -(sent + received), -failed))[:_MOST_PLACES].tolist()
     flows = tuple(
         {
             "port": int(rows["server_port"][first[at]]),
             "proto": PROTO_NAMES.get(int(rows["protocol"][first[at]]), "other"),
-            "inbound": bool(rows["role"][first[at]]),
+            "inbound": bool(role[first[at]]),
             "opened": int(opened[at]),
             "failed": int(failed[at]),
             "bytes_out": int(sent[at]),
@@ -70,10 +80,11 @@ def _carried(signal: Signal, rows: NDArray[np.void], shared: NDArray[np.bool_]) 
         address_text(int(rows["peer_hi"][first[at]]), int(rows["peer_lo"][first[at]]))
         for at in places
     ]
-    in_vain = (rows["role"] == AS_CLIENT) & (rows["failed"] == 1)
+    in_vain = (role == AS_CLIENT) & (rows["failed"] > 0)
     touching = np.isin(group, places) & in_vain & ~shared
     took_part = signal.involved
     if touching.any():
-        touched = touched_by(rows[touching], peer[touching], MINUTE_SECONDS, signal.confidence)
+        seconds = HOUR_SECONDS if signal.of_hour else MINUTE_SECONDS
+        touched = touched_by(rows[touching], peer[touching], seconds, signal.confidence)
         took_part = np.concatenate([took_part, touched])
     return replace(signal, flows=flows, peers=tuple(peers), involved=took_part)

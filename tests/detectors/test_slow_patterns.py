@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
@@ -14,7 +16,7 @@ from detectors.findings import Origin
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
 from detectors.host_rows import Ends, rows_of_hosts
-from detectors.hour_rows import for_hours, rare_opens, rows_of_hours
+from detectors.hour_rows import merged_places, places_of_minutes, rare_opens, rows_of_hours
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.parts import within
@@ -23,6 +25,7 @@ from detectors.rules.patterns.watches import OF_HOUR_ROWS, OF_RARE_OPENS
 from detectors.track import HostTrack
 from detectors.waiting_rows import from_packed_state
 from detectors.window_features import HOUR_NS
+from detectors.windows import HostWindows
 from tests.detectors.made_deltas import SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ICMP, TCP, UDP
 from wire.names.events import EVENT, EVENT_OPEN
@@ -46,7 +49,7 @@ def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[
             continue
         made = deltas(*told)
         made["window_start_ns"] += HOUR_START - START
-        rows = rows_of_hours(for_hours(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))))
+        rows = rows_of_hours(places_of_minutes(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))))
         for watch in watches:
             found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
     return found
@@ -106,9 +109,68 @@ def test_an_hour_holds_only_rows_that_it_is_made_of() -> None:
     )
     track.add("host", rows)
     track.advance(START + 60_000_000_000)
-    held = from_packed_state(within("host-hours/windows", track.state()))[0].rows()
-    assert sorted(held["flow"].tolist()) == [1, 2]
+    held = from_packed_state(within("place-hours/windows", track.state()))[0].rows()
+    assert sorted(held["server_port"].tolist()) == [53, 443]
     assert track.counters["rows_shed"] == 0
+
+
+_BITS = st.integers(0, 1)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(22, 23), st.integers(0, 2), _BITS, _BITS),
+        min_size=1,
+        max_size=24,
+    ),
+    st.integers(0, 24),
+)
+def test_an_hour_is_the_same_however_its_rows_were_made_one(
+    flows: list[tuple[int, int, int, int, int, int]], at: int
+) -> None:
+    """All at once, in two parts, and in the other order; against counting one by one."""
+    made = deltas(
+        *(
+            {"client": f"10.0.0.{host}", "server": f"1.1.1.{peer}", "server_port": port, "bytes_c2s": much,
+             "answered": answered, "opened": opened, "flow": number, "minute": number % 3}
+            for number, (host, peer, port, much, answered, opened) in enumerate(flows)
+        )
+    )  # fmt: skip
+    rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
+    rows["category"] = np.arange(len(rows)) % 5
+    whole = places_of_minutes(rows)
+    parts = [places_of_minutes(part) for part in (rows[at:], rows[:at])]
+    again = merged_places(np.concatenate(parts))
+    assert again.tobytes() == whole.tobytes()
+    seen: dict[tuple[int, ...], list[int]] = {}
+    for row in rows:
+        key = tuple(int(row[name]) for name in ("host_lo", "peer_lo", "server_port"))
+        sums = seen.setdefault(key, [0, 0, 0, -1, 0])
+        sums[0] += int(row["bytes_out"])
+        sums[1] += int(row["opened"])
+        sums[2] += int(row["failed"])
+        sums[3:] = max(sums[3:], [int(row["bytes_out"]), int(row["category"])])
+    told = ("bytes_out", "opened", "failed", "most_bytes_out", "category")
+    assert {
+        tuple(int(row[name]) for name in ("host_lo", "peer_lo", "server_port")): [
+            int(row[each]) for each in told
+        ]
+        for row in whole
+    } == seen
+
+
+def test_a_host_that_comes_again_takes_no_more_room() -> None:
+    made = deltas(*({"server": neighbour(at % 40), "flow": at} for at in range(400)))
+    rows = places_of_minutes(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS)))
+    own = rows[rows["peer_internal"] == 1]
+    windows = HostWindows(3 * len(own), HOUR_NS, merged_places)
+    for _ in range(60):
+        windows.add(own)
+    assert windows.shed == 0
+    kept = windows.finish()
+    assert kept is not None
+    assert len(kept) == len(own)
+    assert kept["opened"].sum() == 60 * own["opened"].sum()
 
 
 @pytest.mark.parametrize("case", FIRE)
