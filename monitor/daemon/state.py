@@ -7,6 +7,7 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import zstandard
@@ -17,6 +18,7 @@ from detectors.parts import Parts, json_of, of_json
 SCHEMA = 1
 _MAGIC = b"campuswatch-state"
 _MOST_BYTES = 2 << 30
+_PIECE_BYTES = 1 << 20
 _GENERATIONS = 2
 _ABOUT = "about"
 _DIGEST_BYTES = 32
@@ -47,16 +49,17 @@ class StateFiles:
     def save(self, parts: Parts) -> None:
         """Replace the older of the two checkpoints. Raises OSError where the disk refuses."""
         self._number += 1
-        raw = io.BytesIO()
         about = of_json({"schema": SCHEMA, "number": self._number})
-        np.savez(raw, allow_pickle=False, **{_ABOUT: about}, **parts)
-        packed = zstandard.ZstdCompressor(level=1).compress(raw.getbuffer())
         path = self._paths[self._number % len(self._paths)]
         part = path.with_name(path.name + ".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(packed).digest())
-            file.write(packed)
+            file.write(_MAGIC + bytes(_DIGEST_BYTES))
+            packed = _Packed(file)
+            np.savez(packed, allow_pickle=False, **{_ABOUT: about}, **parts)
+            digest = packed.finish()
+            file.seek(len(_MAGIC))
+            file.write(digest)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -77,8 +80,7 @@ class StateFiles:
             self._refuse(path, "damaged")
             return None
         try:
-            raw = zstandard.ZstdDecompressor().decompress(packed, max_output_size=_MOST_BYTES)
-            with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+            with np.load(_unpacked(packed), allow_pickle=False) as arrays:
                 parts = {name: np.asarray(arrays[name]) for name in arrays.files}
             about = json_of(parts.pop(_ABOUT))
         except (ValueError, KeyError, zipfile.BadZipFile, zstandard.ZstdError) as error:
@@ -91,6 +93,46 @@ class StateFiles:
 
     def _refuse(self, path: Path, why: str) -> None:
         self.problems.append(f"{path}: {why}")
+
+
+class _Packed(io.RawIOBase):
+    """Where a state is written: it goes to the file as it is compressed, so that none of it is held twice.
+
+    It cannot be sought in, which a zip file gets along with.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._compressor = zstandard.ZstdCompressor(level=1).compressobj()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: Any, /) -> int:
+        self._put(self._compressor.compress(text))
+        return memoryview(text).nbytes
+
+    def finish(self) -> bytes:
+        """Write the rest; the digest of all that was written."""
+        self._put(self._compressor.flush())
+        return self._digest.digest()
+
+    def _put(self, packed: bytes) -> None:
+        self._digest.update(packed)
+        self._file.write(packed)
+
+
+def _unpacked(packed: bytes) -> io.BytesIO:
+    """What was packed. ValueError: it is longer than a state can be."""
+    raw = io.BytesIO()
+    with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+        while piece := reader.read(_PIECE_BYTES):
+            raw.write(piece)
+            if raw.tell() > _MOST_BYTES:
+                raise ValueError("too long")
+    raw.seek(0)
+    return raw
 
 
 def _sync_directory(path: Path) -> None:
