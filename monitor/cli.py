@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monitor import __version__
+from monitor import __version__, garbage
 from monitor.errors import CUT_OFF, INTERNAL, INTERRUPTED, CommandEnd, tell
 
 
@@ -20,6 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:  # before anything is imported that takes time
         sys.stdout.write(f"campuswatch {__version__}\n")
         return 0
+    garbage.look_seldom()
     from monitor.verbs.verbs import dispatch
 
     try:

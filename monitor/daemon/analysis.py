@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from detectors.parts import Parts, json_of, of_json, under, within
-from monitor import places
+from monitor import garbage, places
 from monitor.config.config import Config
 from monitor.daemon.links import Link, Links
 from monitor.daemon.live_metrics import finding_line, set_live, snapshot
@@ -49,6 +49,7 @@ def work(orders: Orders) -> None:
     except CommandEnd as end:
         orders.send("refused", problem=end.message)
         return
+    garbage.look_as_usual()
     analysis.run()
 
 

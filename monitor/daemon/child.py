@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+from monitor import garbage
 from monitor.daemon import privileges
 from monitor.daemon.orders import Orders
 
@@ -16,6 +17,7 @@ def main(module: str, descriptor: int) -> None:
     privileges.keep_only()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent hears them and gives orders
+    garbage.look_seldom()
     importlib.import_module(module).work(Orders(socket.socket(fileno=descriptor)))
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from itertools import chain
 
-from monitor import places
+from monitor import garbage, places
 from monitor.config.config import Config
 from monitor.config.config_file import ConfigError
 from monitor.daemon import reload
@@ -77,6 +77,7 @@ class Parent:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit code. Raises CommandEnd where a child refuses to begin."""
+        garbage.look_as_usual()
         control = ControlSocket(places.make(places.runtime_directory(self._config.state)) / places.CONTROL)
         self._selector.register(control, selectors.EVENT_READ, lambda: self._asked(control.accept()))
         with _signals() as (wake, pending):

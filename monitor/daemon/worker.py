@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 
+from monitor import garbage
 from monitor.config.config import Config
 from monitor.daemon.orders import Order, Orders
 from monitor.daemon.outbox import Outbox
@@ -38,7 +39,9 @@ def work(orders: Orders) -> None:
     lean_numba.import_lean()
     start = first_order(orders)
     if start is not None:
-        Worker(orders, start).run()
+        worker = Worker(orders, start)
+        garbage.look_as_usual()
+        worker.run()
 
 
 def first_order(orders: Orders) -> Order | None:
