@@ -27,8 +27,10 @@ _LONGEST_STALL_SECONDS = 9 * STALL_SECONDS
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _ROOT = Path(__file__).resolve().parents[2]
 #: What is free goes back to the system. By itself glibc would, after the first large array was freed,
-#: take all others from the heap, where the smallest thing above them keeps them.
+#: take all others from the heap, where the smallest thing above them keeps them. Arrow has an allocator
+#: of its own, which gives nothing back of what pieces of history took one after the other.
 _MEMORY = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
