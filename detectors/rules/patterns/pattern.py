@@ -25,7 +25,8 @@ class Pattern:
 
     `judge` gets a Span: every selected row once for each span it lies in. A span is `span` units of
     `unit_ns` long, and the rows' `window_start_ns` is that of their unit. `form` tells forms of one
-    pattern apart.
+    pattern apart. `least_rows`: of a host in a span, fewer give no sign, and need not be judged; only for
+    a `judge` that looks at each host alone.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Pattern:
     judge: Callable[[Span], list[Signal]]
     form: str = ""
     unit_ns: int = MINUTE_NS
+    least_rows: int = 1
 
 
 class Span:
@@ -154,7 +156,8 @@ class Watch:
         recent = new if self._recent is None else np.concatenate([self._recent, new])
         reach = (self._pattern.span - 1) * self._pattern.unit_ns
         recent = recent[recent["window_start_ns"] >= int(ends[0]) - reach]
-        signals = self._pattern.judge(self._span(recent, ends)) if len(recent) else []
+        many = self._of_busy_hosts(recent)
+        signals = self._pattern.judge(self._span(many, ends)) if len(many) else []
         kept = recent[recent["window_start_ns"] > int(ends[-1]) - reach]
         self.shed += max(len(kept) - self._max_rows, 0)
         self._recent = kept[-self._max_rows :] if reach else None
@@ -169,6 +172,13 @@ class Watch:
         """Take a state back."""
         self.shed = int(parts["shed"][0])
         self._recent = parts.get("recent")
+
+    def _of_busy_hosts(self, rows: NDArray[np.void]) -> NDArray[np.void]:
+        """The rows of hosts that have enough of them for a sign."""
+        if self._pattern.least_rows == 1:
+            return rows
+        host, first = address_ids(rows["host_hi"], rows["host_lo"])
+        return np.asarray(rows[count(host, len(first))[host] >= self._pattern.least_rows])
 
     def _span(self, rows: NDArray[np.void], ends: NDArray[np.int64]) -> Span:
         """Every row once for each span that it lies in and that ends in one of `ends`."""

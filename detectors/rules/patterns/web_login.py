@@ -58,4 +58,4 @@ def _deviation(values: NDArray[np.int64]) -> float:
     return float(np.median(np.abs(values - middle))) / middle
 
 
-WEB_LOGIN = Pattern("brute-force", 5, _select, _judge, "web")
+WEB_LOGIN = Pattern("brute-force", 5, _select, _judge, "web", least_rows=LEAST_CONNECTIONS)
