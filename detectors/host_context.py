@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,11 +13,9 @@ from detectors.forest.baselines import SLOT_FEATURES, Baselines, deviations
 from detectors.forest.features import scaled
 from detectors.forest.host_groups import GROUPS, HostGroups
 from detectors.host_memory import HostMemory
+from detectors.night import NIGHT_ENDS, local_time
 from detectors.parts import Parts, under, within
 from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS
-
-#: From midnight to six nobody should be at work.
-_NIGHT_ENDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class HostContext:
         rows = self._rows(windows)
         known = rows >= 0
         share = self._groups.night_share(
-            rows[known], windows["features"][known, FEATURE_AT["flows_opened"]], local_hour < _NIGHT_ENDS
+            rows[known], windows["features"][known, FEATURE_AT["flows_opened"]], local_hour < NIGHT_ENDS
         )
         windows["features"][known, FEATURE_AT["night_share"]] = share
         self._fill(self._hours, windows, rows, known, slot)
@@ -127,7 +124,7 @@ class HostContext:
 
     def _slot(self, start_ns: int) -> tuple[int, int]:
         """Hour of the week, and of the day, in the campus's time zone."""
-        local = datetime.fromtimestamp(start_ns // 1_000_000_000, UTC).astimezone(self._zone)
+        local = local_time(start_ns, self._zone)
         return local.weekday() * 24 + local.hour, local.hour
 
 

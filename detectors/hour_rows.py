@@ -7,12 +7,15 @@ failed, what was sent out in quantity, and logins; and when a host opened connec
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined, count, distinct, share, total
 from detectors.host_and_peer import HOST_AND_PEER
 from detectors.host_rows import AS_CLIENT
+from detectors.night import at_night
 from detectors.open_rows import OPEN_ROW
 from detectors.rules.patterns.brute_force import IS_LOGIN, MOST_BYTES
 from detectors.rules.patterns.lateral_movement import IS_ADMINISTRATION
@@ -47,6 +50,7 @@ HOUR_ROW = np.dtype(
         ("peer_internal", "u1"),
         ("category", "u1"),  # of the flow that sent `most_bytes_out`
         ("named", "u1"),
+        ("night", "u1"),  # of closed hours, in the campus's time zone
     ]
 )
 
@@ -87,11 +91,12 @@ def merged_places(rows: NDArray[np.void]) -> NDArray[np.void]:
     return made
 
 
-def rows_of_hours(rows: NDArray[np.void]) -> NDArray[np.void]:
+def rows_of_hours(rows: NDArray[np.void], zone: tzinfo) -> NDArray[np.void]:
     """Of HOUR_ROWs of closed hours, each host and place once, those that a slow pattern may ask for."""
     made = rows[_of_telling_hosts(rows)]
     if len(made) == 0:
         return made
+    made["night"] = at_night(made["window_start_ns"], zone)
     service = made["server_port"].astype(np.int64) * 256 + made["protocol"]
     made["failed_of_port"] = _failed_share(made, service)
     made["failed_of_peer"] = _failed_share(made, address_ids(made["peer_hi"], made["peer_lo"])[0])

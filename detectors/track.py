@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +76,9 @@ class HostTrack:
         self._origin = origin
         self._forest_signs = ForestSigns(accepted_false_alerts_per_day)
         self._episodes = Episodes()
-        self._host_hours = HostHours(context or ContextSettings())
+        context = context or ContextSettings()
+        self._host_hours = HostHours(context)
+        of_hours = partial(rows_of_hours, zone=ZoneInfo(context.timezone))
         self._held: list[Signal] = []
         self._kept = KeptRows(max_open_rows)
         self._involved: list[NDArray[np.void]] = []  # since the last `advance`
@@ -84,7 +88,7 @@ class HostTrack:
             "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
             "pool": _Lane(OF_POOL_ROWS, max_open_rows),
-            "place-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, rows_of_hours, merged_places),
+            "place-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, of_hours, merged_places),
             "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta, timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,13 @@ Flow = dict[str, Any]
 HOUR_START = START - START % HOUR_NS + HOUR_NS
 
 
-def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[str, int]]:
+#: Zones in which the hours that are seen begin at nine, and at midnight.
+BY_DAY, BY_NIGHT = timezone(timedelta(hours=10)), timezone(timedelta(hours=1))
+
+
+def seen(
+    hours: int, flows_of_minute: Callable[[int], list[Flow]], zone: tzinfo = BY_DAY, named: int = 0
+) -> set[tuple[str, int]]:
     """(pattern, last byte of the host) over some hours; the flows of a minute by its number."""
     watches = [Watch(pattern, 100_000) for pattern in OF_HOUR_ROWS]
     found = set()
@@ -49,7 +56,9 @@ def seen(hours: int, flows_of_minute: Callable[[int], list[Flow]]) -> set[tuple[
             continue
         made = deltas(*told)
         made["window_start_ns"] += HOUR_START - START
-        rows = rows_of_hours(places_of_minutes(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))))
+        known = verdicts(made, named=[named] * len(made))
+        places = places_of_minutes(rows_of_hosts(made, known, Ends.of(made, CAMPUS)))
+        rows = rows_of_hours(places, zone)
         for watch in watches:
             found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
     return found
@@ -181,6 +190,14 @@ def test_fires(case: str) -> None:
 @pytest.mark.parametrize("case", SILENT_CASES)
 def test_stays_silent(case: str) -> None:
     assert seen(12, SILENT_CASES[case]) == set()
+
+
+def test_what_goes_out_at_night_needs_no_missing_name() -> None:
+    dawn = 5 * 60  # of the night one hour is left
+    assert seen(6, FIRE["exfiltration"], BY_NIGHT, named=1) == {("exfiltration", 1)}
+    assert seen(9, FIRE["exfiltration"], BY_DAY, named=1) == set()
+    late = every(10, lambda at: sent(1200 if 10 * at >= dawn else 1))
+    assert seen(9, late, BY_NIGHT, named=1) == set()
 
 
 def test_a_store_that_many_send_to_is_no_exfiltration() -> None:

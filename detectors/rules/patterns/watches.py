@@ -18,7 +18,7 @@ from detectors.rules.patterns.scan_horizontal import SCAN_HORIZONTAL
 from detectors.rules.patterns.scan_vertical import SCAN_VERTICAL
 from detectors.rules.patterns.slow_beacon import SLOW_BEACON
 from detectors.rules.patterns.slow_brute_force import SLOW_BRUTE_FORCE
-from detectors.rules.patterns.slow_exfiltration import SLOW_EXFILTRATION
+from detectors.rules.patterns.slow_exfiltration import NIGHT_EXFILTRATION, SLOW_EXFILTRATION
 from detectors.rules.patterns.slow_lateral_movement import SLOW_LATERAL_MOVEMENT
 from detectors.rules.patterns.slow_scan import SLOW_SCAN_HORIZONTAL, SLOW_SCAN_VERTICAL
 from detectors.rules.patterns.web_login import WEB_LOGIN
@@ -44,6 +44,7 @@ OF_POOL_ROWS: tuple[Pattern, ...] = (MINING,)
 
 #: Slow forms, over hours (hour_rows.py).
 OF_HOUR_ROWS: tuple[Pattern, ...] = (
+    NIGHT_EXFILTRATION,
     SLOW_BRUTE_FORCE,
     SLOW_EXFILTRATION,
     SLOW_LATERAL_MOVEMENT,
