@@ -19,6 +19,7 @@ from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.model_file import arrays_of, from_arrays
 from detectors.forest.promotion import Verdict, compare
+from detectors.forest.sample import Sample, scatter
 from detectors.forest.scorers import score
 from detectors.forest.steady import steady
 from detectors.forest.strange import Strange
@@ -34,7 +35,6 @@ _RETRY_NS = HOUR_NS
 _LASTING_HOURS = 3
 _RECENT_NS = 72 * HOUR_NS
 _MOST_CONFIRMED = 200  # incidents of 36 windows at most
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Schedule:
 
     `collect_seconds`: how long windows are collected before the first model; `retrain_seconds`: how
     old a model gets; `horizon_seconds`: how far back training reaches; `keep_windows`: a sample
-    this large is kept, 580 bytes each; `host_share`: the largest part of the training that may
+    this large is kept, packed; `host_share`: the largest part of the training that may
     come from one host, so that a slow drift by one host moves nobody's threshold.
     """
 
@@ -84,13 +84,15 @@ class Learner:
     refused: int = 0  # challengers that did not hold
     verdict: Verdict | None = None  # on the last challenger
     drift: Drift = field(default_factory=Drift)  # since the model in use was made
-    _kept: list[NDArray[np.void]] = field(default_factory=list)
+    _sample: Sample = field(init=False)
     _found: Found = field(default_factory=Found)
     _strange: Strange = field(default_factory=Strange)
     _evidence: MinuteEvidence = field(default_factory=MinuteEvidence)
     _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
     _first_ns: int | None = None
-    _halvings: int = 0
+
+    def __post_init__(self) -> None:
+        self._sample = Sample(self.schedule.keep_windows)
 
     def take(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """All of them: scored by the model there is, else in the phase COLLECT."""
@@ -100,7 +102,7 @@ class Learner:
             score(self.model, windows, self._evidence)
             self._strange.take(windows, self._found)
         self.drift.take(_minutes(windows))
-        self._keep(windows)
+        self._sample.add(windows)
         now_ns = int(windows["window_start_ns"].max()) + MINUTE_NS
         if self._first_ns is None:
             self._first_ns = int(windows["window_start_ns"].min())
@@ -141,7 +143,7 @@ class Learner:
 
     def hosts(self) -> set[tuple[int, int]]:
         """Hosts of which something was found, or is learned from."""
-        kept = np.concatenate([*self._kept, np.zeros(0, WINDOW)])
+        kept = self._sample.windows()
         pairs = zip(kept["host_hi"].tolist(), kept["host_lo"].tolist(), strict=True)
         return self._found.hosts() | set(pairs)
 
@@ -151,12 +153,12 @@ class Learner:
 
     def state(self) -> Parts:
         """The sample, what was found, and the model by what it was made from."""
-        plain = [self.trained_ns, self.trainings, self._first_ns, self._halvings, self._found.spans()]
+        plain = [self.trained_ns, self.trainings, self._first_ns, self._found.spans()]
         parts: Parts = {
             "plain": of_json(plain),
             "tried": np.array([self._tried_ns], np.int64),
             "standing": np.array([self.model_ns, self.refused], np.int64),
-            "sample": np.concatenate([*self._kept, np.zeros(0, WINDOW)]),
+            **under("sample", self._sample.state()),
             **under("drift", self.drift.state()),
         }
         parts |= under("evidence", self._evidence.state())
@@ -177,11 +179,11 @@ class Learner:
             self._evidence.restore(evidence)
         if "plain" not in parts:
             return
-        self.trained_ns, self.trainings, self._first_ns, self._halvings, found = json_of(parts["plain"])
+        self.trained_ns, self.trainings, self._first_ns, found = json_of(parts["plain"])
         self._found = Found(((hi, lo), start, end) for (hi, lo), start, end in found)
         self._tried_ns = int(parts["tried"][0])
         self.model_ns, self.refused = parts.get("standing", np.array([self.trained_ns, 0])).tolist()
-        self._kept = [parts["sample"]]
+        self._sample.restore(within("sample", parts))
         self.drift.restore(within("drift", parts))
         if "strange" in parts:  # states of earlier versions have none
             self._strange = Strange(parts["strange"])
@@ -190,27 +192,12 @@ class Learner:
             trees, max_samples, seed = parts["forest"].tolist()
             self.model = from_arrays(within("model", parts), ForestSettings(trees, max_samples, seed))
 
-    def _keep(self, windows: NDArray[np.void]) -> None:
-        """Keep a sample of whole host-hours that is even over both, and the same in every run."""
-        self._kept.append(self._sample(windows))
-        while sum(map(len, self._kept)) > self.schedule.keep_windows:
-            self._halvings += 1
-            self._kept = [self._sample(np.concatenate(self._kept))]
-
-    def _sample(self, windows: NDArray[np.void]) -> NDArray[np.void]:
-        return (
-            windows[_scatter(windows) >> np.uint64(64 - self._halvings) == 0]
-            if self._halvings
-            else windows.copy()
-        )
-
     def _learn(self, now_ns: int) -> None:
         self._tried_ns = now_ns  # if it fails, too: what is too little now is so in a minute
         oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
-        windows = np.concatenate(self._kept)
-        windows = windows[windows["window_start_ns"] >= oldest_ns]
-        self._kept = [windows]
+        self._sample.forget(oldest_ns)
         self._found.forget(oldest_ns)
+        windows = self._sample.windows()
         clean = _of_steady_hosts(windows[~self._found.hold(windows) & ~_passive(windows)])
         clean = _cap_hosts(clean, self.schedule.host_share)
         if len(_minutes(clean)) < self.schedule.least_windows:
@@ -233,15 +220,6 @@ class Learner:
             self.drift.learn(challenger.population, challenger.span_ns[1])
         else:
             self.refused += 1
-
-
-def _scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:
-    """A number per window that is spread evenly and depends on host and hour alone."""
-    mixed = windows["window_start_ns"].astype(np.uint64) // np.uint64(HOUR_NS) * _MIX[0]
-    mixed ^= windows["host_lo"] * _MIX[1] ^ windows["host_hi"] * _MIX[2]
-    mixed ^= mixed >> np.uint64(33)
-    mixed *= _MIX[2]
-    return np.asarray(mixed ^ (mixed >> np.uint64(29)))
 
 
 def _minutes(windows: NDArray[np.void]) -> NDArray[np.void]:
@@ -286,6 +264,6 @@ def _cap_hosts(windows: NDArray[np.void], share: float) -> NDArray[np.void]:
     if len(counts) == 0 or len(counts) * share < 1 or counts.max() <= most:
         return windows  # with fewer hosts than shares, a cap would only throw away
     host = host.reshape(-1)
-    order = np.lexsort((_scatter(windows), host))
+    order = np.lexsort((scatter(windows), host))
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     return windows[np.sort(order[rank < most])]

@@ -104,7 +104,7 @@ def test_memory_is_bounded_and_the_sample_even() -> None:
     learner = Learner(FOREST, Schedule(keep_windows=20_000, collect_seconds=86_400 * 365))
     for at in range(40):
         learner.take(hour(at, hosts=60))
-    kept = np.concatenate(learner._kept)
+    kept = learner._sample.windows()
     assert 8_000 < len(kept) <= 20_000
     whole = np.unique(kept[["host_lo", "window_start_ns"]]["window_start_ns"] // HOUR_NS * 64
                       + kept["host_lo"].astype(np.int64) % 64, return_counts=True)[1]
