@@ -4,7 +4,7 @@
     python -m tests.bench.week --seed 701 --clean               the same campus without any
     python -m tests.bench.week --summary build/week/*/week.json  figures of several runs together
 
-The sensor learns for itself, in event time, as live. Seeds from 700 to 799 are for tuning; 11 to 14
+The sensor learns for itself, in event time, as live. Seeds from 700 to 799 are for tuning; 11 to 16
 are for the figures in docs/anomaly.md, and nothing is chosen by looking at them. Captures are
 deleted after use.
 """

@@ -29,13 +29,13 @@ def called(catalogue: Catalogue, names: list[str], categories: set[str]) -> int:
 
 @pytest.mark.parametrize(
     ("file", "categories", "precision", "recall"),
-    [("tracked.txt", TRACKED, 0.98, 0.85), ("learning.txt", {"education"}, 0.95, 0.85)],
+    [("tracked.txt", TRACKED, 0.98, 0.9), ("learning.txt", {"education"}, 0.95, 0.85)],
     ids=["tracked", "learning"],
 )
 def test_names_that_did_not_feed_the_catalogue(
     catalogue: Catalogue, file: str, categories: set[str], precision: float, recall: float
 ) -> None:
-    """The aim is a recall of 0.90 for what tracks; docs/catalogue.md says where it is met and where not."""
+    """The aims for names in general; docs/catalogue.md says on which lists they are met and on which not."""
     names = judged(file)
     right, wrong = called(catalogue, names, categories), called(catalogue, judged("benign.txt"), categories)
     assert right / (right + wrong) >= precision
