@@ -58,12 +58,14 @@ def truth_of(scenario: Scenario, people: People, visits: NDArray[np.void]) -> li
     told = []
     end_of_all_ns = _time_ns(scenario, scenario.hours)
     for place, app in enumerate(scenario.apps):
-        own = visits["start_ns"][(visits["app"] == place) & (visits["page"] < 0)]
+        own = visits[(visits["app"] == place) & (visits["page"] < 0)]
         for number, each in enumerate(_all(app)):
             start_ns, end_ns, devices = _extent(scenario, app, number, each, len(people))
             end_ns = min(end_ns, end_of_all_ns)
-            if not ((own >= start_ns) & (own <= end_ns)).any():
+            during = own["device"][(own["start_ns"] >= start_ns) & (own["start_ns"] <= end_ns)]
+            if len(during) == 0:
                 continue
+            devices = devices or during.tolist()
             told.append(
                 {
                     "id": f"{each.kind}-{app.service}-{number + 1}",
@@ -119,7 +121,7 @@ def _sent(scenario: Scenario, app: App, number: int, upload: Upload, people: int
 def _extent(
     scenario: Scenario, app: App, number: int, incident: ServiceIncident, people: int
 ) -> tuple[int, int, list[int]]:
-    """The first and last moment of what is done, and the devices that do it; an outage is nobody's."""
+    """The first and last moment of what is done, and the devices that do it; nobody does an outage."""
     if isinstance(incident, Surge):
         uses = _uses(scenario, app, number, incident, people)
         start = [use.start_hours for use in uses] or [incident.start_hours]
