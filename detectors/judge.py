@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,9 +215,12 @@ class Detectors:
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
         track = self._hosts if self._clients is None else self._clients
-        self._riders.finish()
+        with ThreadPoolExecutor(1, thread_name_prefix="embedding") as beside:
+            riders = beside.submit(self._finish_riders)  # they and the hosts know nothing of each other
+            hosts = track.finish()
+            riders.result()
         told = self._policy.finish(self.hosts_are_clients, self.embeddings)
-        left = [*self._of_clients, _with(track.finish(), told)]
+        left = [*self._of_clients, _with(hosts, told)]
         self._of_clients = []
         return Judged(
             np.concatenate([judged.windows for judged in left]),
@@ -280,6 +284,10 @@ class Detectors:
     def silent(self) -> dict[str, int]:
         """How often each rule of the opinion kept silent because no list covers what it asks for."""
         return self._policy.silent
+
+    def _finish_riders(self) -> None:
+        self._riders.finish()
+        self._riders.result()
 
     def _decide_who_is_host(self, ends: Ends) -> None:
         """Drop the clients' track for good when an address of the networks shows up."""
