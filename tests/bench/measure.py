@@ -154,6 +154,16 @@ def pss_kib(process: int, apart: str = "") -> tuple[int, int]:
     return rest, of_apart
 
 
+def kept_kib(process: int) -> int:
+    """KiB that a process keeps of its own, its share of what it shares: without pages of files.
+
+    Those of libraries count less, the more other processes have them mapped.
+    """
+    text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    sizes = dict(line.split(":", 1) for line in text.splitlines()[1:])
+    return sum(int(sizes[name].split()[0]) for name in ("Pss_Anon", "Pss_Shmem"))
+
+
 def cpu_seconds(process: int) -> float:
     """What the threads of a process have spent."""
     fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()

@@ -7,13 +7,14 @@ rounds of the campus mix. From round to round clients and ports change, so that 
 the while, and a few names are asked for that nobody has asked for before. The configuration is the
 shipped one but for places, the ring, and a learner that begins after minutes instead of a day.
 
-Prints a line of JSON every half minute and a summary. Memory is judged by PSS, of all processes together
-and told for each, from minute 15 on: by then the longest idle timeout (5 minutes) has let flows go that
-the tables then reuse, buffers that are used in turn have all been used, and two models are fitted. Exit
-code 1 when it grew by more than 5% between the first and the last fifth of what remains, when
-descriptors grew, when a frame is not accounted for (what the rings received is not what became of it),
-when a process was restarted, or when a run is too short to judge memory by. Frames that the ring could
-not hold because others needed the cores are told, and are no failure: they are accounted for.
+Prints a line of JSON every half minute and a summary. Memory is judged by what the processes keep (PSS
+without pages of files, which others may have mapped as well), all together and told for each, from
+minute 15 on: by then the longest idle timeout (5 minutes) has let flows go that the tables then reuse,
+buffers that are used in turn have all been used, and two models are fitted. Exit code 1 when it grew by
+more than 5% between the first and the last fifth of what remains, when descriptors grew, when a frame
+is not accounted for (what the rings received is not what became of it), when a process was restarted,
+or when a run is too short to judge memory by. Frames that the ring could not hold because others needed
+the cores are told, and are no failure: they are accounted for.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import dpkt
 import numpy as np
 
 from tests.bench import campus_mix
-from tests.bench.measure import ROOT, pss_kib
+from tests.bench.measure import ROOT, kept_kib
 from tests.bench.receivers import BECAME
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, far_end, live_daemon
 
@@ -64,8 +65,8 @@ class Sample:
     """The daemon at one moment: memory of all its processes together and of each, and what is open."""
 
     seconds: float
-    pss_mib: float
-    pss_mib_of: dict[str, float]
+    kept_mib: float
+    kept_mib_of: dict[str, float]
     descriptors: int
     frames: int
 
@@ -112,10 +113,10 @@ def load(daemon: LiveDaemon, folder: Path) -> list[bytes]:
     return daemon.frames + mixed
 
 
-def look(daemon: LiveDaemon, since: float, leave_out: str = "") -> Sample:
-    """A sample of the running daemon; `leave_out`: a file whose mapped pages are not counted."""
+def look(daemon: LiveDaemon, since: float) -> Sample:
+    """A sample of the running daemon."""
     pids = daemon.pids()
-    memory = {name: pss_kib(pid, leave_out)[0] / 1024 for name, pid in pids.items()}
+    memory = {name: kept_kib(pid) / 1024 for name, pid in pids.items()}
     return Sample(
         time.monotonic() - since,
         sum(memory.values()),
@@ -153,18 +154,19 @@ def judged(samples: list[Sample], settled_seconds: float = _SETTLED_SECONDS) -> 
     if fifth == 0:
         return {"frames": float(samples[-1].frames), "settled_samples": float(len(settled))}, False
     early, late = settled[:fifth], settled[-fifth:]
-    before, after = (float(np.median([s.pss_mib for s in part])) for part in (early, late))
+    before, after = (float(np.median([s.kept_mib for s in part])) for part in (early, late))
     opened = max(s.descriptors for s in late) - max(s.descriptors for s in early)
     figures = {
         "frames": float(samples[-1].frames),
-        "pss_mib_early": before,
-        "pss_mib_late": after,
+        "kept_mib_early": before,
+        "kept_mib_late": after,
         "growth": after / before - 1,
         "descriptors_more": float(opened),
     }
-    for name in late[-1].pss_mib_of:
+    for name in late[-1].kept_mib_of:
         for when, part in (("early", early), ("late", late)):
-            figures[f"pss_mib_{when} {name}"] = float(np.median([s.pss_mib_of.get(name, 0.0) for s in part]))
+            kept = [s.kept_mib_of.get(name, 0.0) for s in part]
+            figures[f"kept_mib_{when} {name}"] = float(np.median(kept))
     return figures, after <= before * _GROWTH and opened <= 0
 
 

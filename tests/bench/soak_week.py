@@ -10,10 +10,10 @@ checkpoints, a history of an hour a file. Its worker reads a simulated week with
 but the tap is other than live. What goes by the machine's clock goes that much slower: a checkpoint
 comes every half hour of the week.
 
-Prints a line of JSON every quarter of a minute and a summary. Exit code 1 when memory (PSS) grew by more
-than 5% between the third day and the last (by then two models have been learned, and every table of a
-day was full once), when descriptors grew, when a frame of the capture is not accounted for, or when a
-process was restarted.
+Prints a line of JSON every quarter of a minute and a summary. Exit code 1 when memory (as in `soak`) grew
+by more than 5% between the third day and the last (by then two models have been learned, and every
+table of a day was full once), when descriptors grew, when a frame of the capture is not accounted for,
+or when a process was restarted.
 """
 
 from __future__ import annotations
@@ -80,17 +80,17 @@ def about(capture: Path) -> tuple[int, float]:
     return frames, (last_ns - first_ns) / 1e9
 
 
-def watched(daemon: LiveDaemon, seconds: float, capture: Path) -> list[Sample]:
+def watched(daemon: LiveDaemon, seconds: float) -> list[Sample]:
     """Samples until the capture is over."""
     samples: list[Sample] = []
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:
         if now >= len(samples) * seconds / _SAMPLES:
-            samples.append(look(daemon, began, str(capture)))
+            samples.append(look(daemon, began))
             told = {**samples[-1].__dict__, "day": now / seconds * _DAYS}
             print(json.dumps(told), flush=True)
         time.sleep(0.5)
-    samples.append(look(daemon, began, str(capture)))
+    samples.append(look(daemon, began))
     return samples
 
 
@@ -115,7 +115,7 @@ def main() -> int:
         os.environ[paced_worker.CAPTURE] = str(capture)
         os.environ[paced_worker.SPEED] = str(seconds / (given.minutes * 60))
         with live_daemon(ROOT, folder, config=_CONFIG, kind=PacedDaemon) as daemon:
-            samples = watched(daemon, given.minutes * 60, capture)
+            samples = watched(daemon, given.minutes * 60)
             eventually(lambda: _counted(daemon) >= frames, 600)
             metrics = daemon.metrics()
             counted = _counted(daemon)

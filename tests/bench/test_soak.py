@@ -32,12 +32,12 @@ def samples(minutes: int, grows_from: int | None = None) -> list[Sample]:
 def test_memory_is_judged_after_idle_timeouts(run: list[Sample], flat: bool) -> None:
     figures, was = judged(run)
     assert was == flat
-    assert ("pss_mib_late analysis" in figures) == (len(run) > 30)
+    assert ("kept_mib_late analysis" in figures) == (len(run) > 30)
 
 
 def test_tables_that_fill_at_first_are_no_growth() -> None:
     run = [
-        Sample(s.seconds, min(s.seconds / 7, 100.0) + 50, s.pss_mib_of, s.descriptors, s.frames)
+        Sample(s.seconds, min(s.seconds / 7, 100.0) + 50, s.kept_mib_of, s.descriptors, s.frames)
         for s in samples(60)
     ]
     assert judged(run)[1]
