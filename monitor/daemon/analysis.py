@@ -31,6 +31,7 @@ _WAIT_SECONDS = 0.2
 _REFRESH_SECONDS = 1.0
 #: What the forest learns from is large and changes slowly; a crash costs it this much of a sample.
 _LEARNED_SECONDS = 300.0
+_TRIM_SECONDS = 60.0
 #: Who lost its parent ends by itself, and by force if it cannot.
 _ORPHAN_SECONDS = 8
 #: What parts of a state raise that they cannot read.
@@ -76,7 +77,7 @@ class Analysis:
         self._orphan = False
         self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
         self._renews = False
-        self._refreshed = self._saved = self._kept = time.monotonic()
+        self._refreshed = self._saved = self._kept = self._trimmed = time.monotonic()
 
     def run(self) -> None:
         """Until told to stop; then what the workers still sent is taken, and all is written."""
@@ -200,6 +201,9 @@ class Analysis:
             self._saved = now
             self._rooms.results.flush()
             self._save(clean=False)
+        if now - self._trimmed >= _TRIM_SECONDS:
+            self._trimmed = now
+            garbage.give_back()
         if now - self._kept >= _LEARNED_SECONDS:
             self._kept = now
             self._write(self._learned, self._rooms.stages.detectors.learned())

@@ -26,5 +26,27 @@ assert gc.collect() >= 1
 """
 
 
+_FREES = """
+import numpy as np
+from monitor import garbage
+
+def anonymous_kib():
+    with open("/proc/self/smaps_rollup") as file:
+        return int(next(line for line in file if line.startswith("Pss_Anon:")).split()[1])
+
+made = [np.ones(50_000, np.uint8) for _ in range(4_000)]
+kept = made[::2]
+del made
+before = anonymous_kib()
+garbage.give_back()
+assert anonymous_kib() < before - 50_000, (before, anonymous_kib())
+assert all((each == 1).all() for each in kept)
+"""
+
+
+def test_what_is_free_between_what_is_kept_goes_back() -> None:
+    subprocess.run([sys.executable, "-c", _FREES], check=True, cwd=ROOT)
+
+
 def test_a_start_is_left_alone_and_what_comes_after_is_looked_at() -> None:
     subprocess.run([sys.executable, "-c", _SCRIPT], check=True, cwd=ROOT)
