@@ -197,10 +197,8 @@ class Learner:
         oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
         self._sample.forget(oldest_ns)
         self._found.forget(oldest_ns)
-        windows = self._sample.windows()
-        clean = _of_steady_hosts(windows[~self._found.hold(windows) & ~_passive(windows)])
-        clean = _cap_hosts(clean, self.schedule.host_share)
-        if len(_minutes(clean)) < self.schedule.least_windows:
+        clean = self._clean()
+        if np.count_nonzero(clean["seconds"] != HOUR_SECONDS) < self.schedule.least_windows:
             return
         clean["group"] = _latest_groups(clean)
         # Every other hour calibrates, the others the day after.
@@ -208,9 +206,10 @@ class Learner:
         calibrates = (hour + hour // 24) % 2 == 1
         if calibrates.all() or not calibrates.any():
             return
-        challenger = Model.learn(clean[~calibrates], clean[calibrates], self.forest)
-        recent_ns = now_ns - _RECENT_NS
-        recent = clean[calibrates & (clean["window_start_ns"] >= recent_ns)]
+        ours, theirs = clean[~calibrates], clean[calibrates]
+        del clean  # a hundred megabytes that the fit need not hold beside its own
+        challenger = Model.learn(ours, theirs, self.forest)
+        recent = theirs[theirs["window_start_ns"] >= now_ns - _RECENT_NS]
         self.verdict = compare(challenger, self.model, recent, self.incidents.and_those(self.confirmed))
         self.trained_ns = now_ns
         self.trainings += 1
@@ -221,19 +220,26 @@ class Learner:
         else:
             self.refused += 1
 
+    def _clean(self) -> NDArray[np.void]:
+        """What may be learned from; each step replaces the windows of the one before."""
+        windows = self._sample.windows()
+        windows = windows[~self._found.hold(windows) & ~_passive(windows)]
+        windows = windows[_of_steady_hosts(windows)]
+        return _cap_hosts(windows, self.schedule.host_share)
+
 
 def _minutes(windows: NDArray[np.void]) -> NDArray[np.void]:
     """The WINDOWs of a minute."""
     return np.asarray(windows[windows["seconds"] != HOUR_SECONDS])
 
 
-def _of_steady_hosts(windows: NDArray[np.void]) -> NDArray[np.void]:
-    """Without those, minutes and hours, of hosts whose minutes drift away from the others'."""
+def _of_steady_hosts(windows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Those, minutes and hours, of hosts whose minutes do not drift away from the others'."""
     steadily = np.ones(len(windows), np.bool_)
     minutes = np.flatnonzero(windows["seconds"] != HOUR_SECONDS)
     steadily[minutes] = steady(windows[minutes])
     host, _ = address_ids(windows["host_hi"], windows["host_lo"])
-    return np.asarray(windows[~np.isin(host, np.unique(host[~steadily]))])
+    return np.asarray(~np.isin(host, np.unique(host[~steadily])))
 
 
 def _passive(windows: NDArray[np.void]) -> NDArray[np.bool_]:
