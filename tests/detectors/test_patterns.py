@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from detectors.minutes import summarise
 from detectors.networks import Networks
 from detectors.open_rows import rows_of_opens
 from detectors.rules.patterns.beacon import BEACON
-from detectors.rules.patterns.pattern import Watch
+from detectors.rules.patterns.pattern import Pattern, Watch
 from detectors.rules.patterns.watches import OF_HOST_ROWS, PATTERN_NAMES
 from tests.detectors.made_deltas import MINUTE, SILENT, START, deltas, pair, verdicts
 from wire.flows.records import ARP, ICMP, TCP, UDP
@@ -211,3 +212,24 @@ def test_beacon_with_jitter_fires_and_random_opens_do_not() -> None:
     assert beacons(np.arange(40) * 0.2) == 0  # a burst is no beacon
     assert beacons(np.arange(8) * 10.0) == 0  # too few
     assert MINUTE == 60 * 10**9
+
+
+@pytest.mark.parametrize("pattern", [each for each in OF_HOST_ROWS if each.least_rows > 1])
+def test_hosts_that_are_passed_over_would_give_no_sign(pattern: Pattern) -> None:
+    """With and without the bound, minute by minute: quiet hosts, one at it, one above it, one in bursts."""
+    random = np.random.default_rng(9)
+    watches = [Watch(each, 10_000) for each in (pattern, replace(pattern, least_rows=1))]
+    told = 0
+    for minute in range(12):
+        tries = {1: 3, 2: 12, 3: 14, 4: int(random.integers(0, 50)), 5: 59 * (minute == 4)}
+        flows = [
+            {**WEB_TRY, "client": f"10.0.0.{host}", "minute": minute, "flow": 6_000 * host + 60 * minute + at}
+            for host, many in tries.items()
+            for at in range(many)
+        ]
+        made = deltas(*flows)
+        rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
+        signals, expected = (watch.take(rows) for watch in watches)
+        assert signals == expected
+        told += len(signals)
+    assert told > 0
