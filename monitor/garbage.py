@@ -23,7 +23,7 @@ def look_as_usual() -> None:
 
 
 def give_back() -> None:
-    """Return the free pages of the heap, in which what lives long lies scattered; some 5 ms.
+    """Return the free pages of the heap, in which what lives long lies scattered; 11 ms for 200 MB.
 
     glibc alone does this; elsewhere nothing happens.
     """

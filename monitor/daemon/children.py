@@ -28,7 +28,7 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _ROOT = Path(__file__).resolve().parents[2]
 #: What is free goes back to the system. By itself glibc would, after the first large array was freed,
 #: take all others from the heap, where the smallest thing above them keeps them. Arrow has an allocator
-#: of its own, which gives nothing back of what pieces of history took one after the other.
+#: of its own, which keeps more and more of what pieces of history take one after the other.
 _MEMORY = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",

@@ -159,13 +159,12 @@ def test_an_hour_is_the_same_however_its_rows_were_made_one(
         sums[1] += int(row["opened"])
         sums[2] += int(row["failed"])
         sums[3:] = max(sums[3:], [int(row["bytes_out"]), int(row["category"])])
+    place = ("host_lo", "peer_lo", "server_port")
     told = ("bytes_out", "opened", "failed", "most_bytes_out", "category")
-    assert {
-        tuple(int(row[name]) for name in ("host_lo", "peer_lo", "server_port")): [
-            int(row[each]) for each in told
-        ]
-        for row in whole
-    } == seen
+    assert [seen[tuple(int(row[of]) for of in place)] for row in whole] == [
+        [int(row[of]) for of in told] for row in whole
+    ]
+    assert len(seen) == len(whole)
 
 
 def test_a_host_that_comes_again_takes_no_more_room() -> None:
