@@ -320,7 +320,7 @@ class Detectors:
         if settings.learn_from_replay:
             return ReplayScorer(settings.forest, settings.max_held_windows)
         known = Incidents() if settings.incidents_file is None else incidents.load(settings.incidents_file)
-        return Learner(settings.forest, settings.schedule, known)
+        return Learner(settings.forest, settings.schedule, known, teacher=settings.teacher)
 
 
 def _with(judged: Judged, told: Told) -> Judged:

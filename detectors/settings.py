@@ -10,6 +10,7 @@ from detectors.catalogue.settings import CatalogueSettings
 from detectors.embedding.settings import EmbeddingSettings
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
+from detectors.forest.lesson import Teacher, at_once
 from detectors.rules.settings import RuleSettings
 
 
@@ -46,6 +47,7 @@ class DetectorSettings:
     learn_from_replay: bool = True
     schedule: Schedule = field(default_factory=Schedule)
     forest: ForestSettings = field(default_factory=ForestSettings)
+    teacher: Teacher = at_once
     #: 152 bytes each.
     max_open_rows: int = 1_000_000
     #: 580 bytes each; a replay holds its windows to the end.

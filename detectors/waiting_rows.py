@@ -39,7 +39,7 @@ class WaitingRows:
             int(start_ns.max()),
             rows.dtype,
             None if packed else rows,
-            zstandard.compress(rows.tobytes(), _LEVEL) if packed else b"",
+            _packed(rows) if packed else b"",
         )
 
     def rows(self) -> NDArray[np.void]:
@@ -49,6 +49,11 @@ class WaitingRows:
         bytes_of_all = self.count * self.dtype.itemsize
         text = zstandard.decompress(self._packed, max_output_size=bytes_of_all)
         return np.frombuffer(bytearray(text), self.dtype)
+
+
+def _packed(rows: NDArray[np.void]) -> bytes:
+    """What the library returns keeps the room that the rows might have taken; a copy does not."""
+    return bytes(memoryview(zstandard.compress(rows.tobytes(), _LEVEL)))
 
 
 def packed_state(waiting: list[WaitingRows]) -> Parts:

@@ -50,8 +50,7 @@ def explain(
 
 def usual_rows(forest: IsolationForest, baseline: NDArray[np.float64]) -> NDArray[np.float64]:
     """What is usual, as rows of the matrix: the baseline, and no deviation from it."""
-    median = np.median(forest.training[:, :WIDTH], axis=0)
-    usual = np.where(np.isfinite(baseline), baseline, median)
+    usual = np.where(np.isfinite(baseline), baseline, forest.usual[:WIDTH])
     return np.concatenate([usual, np.zeros_like(usual)], axis=1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,30 +31,72 @@ def sum_depths(values, width, roots, levels, kids, feature, threshold, depth, su
             sums[r] += depth[at]
 
 
-class Grove:
-    """Fitted trees of scikit-learn, without them."""
+_TYPES = {"roots": "i4", "kids": "i4", "feature": "i2", "threshold": "f8", "depth": "f8"}
+_MOST_LEVELS = 64
 
-    def __init__(self, trees: Sequence[Any]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Grove:
+    """Fitted trees of scikit-learn, without them; the arrays are those of `sum_depths`."""
+
+    roots: NDArray[np.int32]
+    kids: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    threshold: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    levels: int
+
+    @classmethod
+    def of(cls, trees: Sequence[Any]) -> Grove:
         """trees: `tree_` of the estimators, at least one."""
         sizes = np.array([tree.node_count for tree in trees])
-        self._roots = (np.cumsum(sizes) - sizes).astype(np.int32)
-        self._levels = max(int(tree.max_depth) for tree in trees)
-        nodes = zip(self._roots.tolist(), trees, strict=True)
-        self._kids = np.concatenate([_kids(tree) + root for root, tree in nodes]).astype(np.int32)
-        self._feature = np.concatenate([_features(tree) for tree in trees])
-        self._threshold = np.concatenate([tree.threshold for tree in trees])
-        self._depth = np.concatenate([_depths(tree) for tree in trees])
+        roots = (np.cumsum(sizes) - sizes).astype(np.int32)
+        kids = [_kids(tree) + root for root, tree in zip(roots.tolist(), trees, strict=True)]
+        return cls(
+            roots,
+            np.concatenate(kids).astype(np.int32),
+            np.concatenate([_features(tree) for tree in trees]),
+            np.concatenate([tree.threshold for tree in trees]),
+            np.concatenate([_depths(tree) for tree in trees]),
+            max(int(tree.max_depth) for tree in trees),
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As a model file keeps it."""
+        return {**{name: getattr(self, name) for name in _TYPES}, "levels": np.array([self.levels], np.int64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int) -> Grove:
+        """From such arrays, of rows so wide. ValueError: no walk over them would be safe; KeyError."""
+        roots, kids, feature, threshold, depth = own = [arrays[name] for name in _TYPES]
+        nodes, levels = len(feature), arrays["levels"]
+        if not (
+            all(
+                each.ndim == 1 and each.dtype == dtype
+                for each, dtype in zip(own, _TYPES.values(), strict=True)
+            )
+            and len(threshold) == len(depth) == nodes
+            and len(kids) == 2 * nodes
+            and len(roots) > 0
+            and all(bool(((each >= 0) & (each < nodes)).all()) for each in (roots, kids))
+            and bool(((feature >= -1) & (feature < width)).all())
+            and bool(np.isfinite(threshold).all() and np.isfinite(depth).all())
+            and levels.shape == (1,)
+            and 0 <= int(levels[0]) <= _MOST_LEVELS
+        ):
+            raise ValueError("trees")
+        return cls(roots, kids, feature, threshold, depth, int(levels[0]))
 
     def __len__(self) -> int:
-        return len(self._roots)
+        return len(self.roots)
 
     def depths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum over the trees of each row's path length, (rows,); added in the trees' order."""
         sums = np.zeros(len(rows))
         values = np.ascontiguousarray(rows).reshape(-1)
         sum_depths(
-            values, rows.shape[1], self._roots, self._levels,
-            self._kids, self._feature, self._threshold, self._depth, sums,
+            values, rows.shape[1], self.roots, self.levels,
+            self.kids, self.feature, self.threshold, self.depth, sums,
         )  # fmt: skip
         return sums
 

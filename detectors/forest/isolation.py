@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,28 +40,63 @@ class ForestSettings:
     seed: int = 20190810
 
 
+@dataclass(frozen=True, slots=True)
 class IsolationForest:
-    """A forest fitted to a matrix. Equal matrices give equal scores, in whatever order their rows come."""
+    """A forest, made by `fit`. Equal matrices give equal scores, in whatever order their rows come.
 
-    def __init__(self, training: NDArray[np.float64], settings: ForestSettings) -> None:
+    rows: how many it was fitted to. columns: of each column of these the least, the most, the scale of
+    what lies outside, and the median, (4, features).
+    """
+
+    settings: ForestSettings
+    rows: int
+    grove: Grove
+    columns: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, training: NDArray[np.float64], settings: ForestSettings) -> IsolationForest:
         """Fit to `training` (rows, features); needs two rows. Imports scikit-learn on first use."""
         from sklearn.ensemble import IsolationForest as SklearnForest
 
         training = training[np.lexsort(training.T[::-1])]
         if len(training) > _MOST_TRAINING:
             training = training[np.linspace(0, len(training) - 1, _MOST_TRAINING).round().astype(np.int64)]
-        self.training = training
-        self.settings = settings
         samples = min(settings.max_samples, len(training))
         forest = SklearnForest(
             n_estimators=settings.trees, max_samples=samples, random_state=settings.seed, n_jobs=1
         )
-        forest.fit(self.training)
-        self._grove = Grove([each.tree_ for each in forest.estimators_])
-        self._depth_unit = len(self._grove) * float(path_length(np.array([samples]))[0])
-        self._least, self._most = self.training.min(axis=0), self.training.max(axis=0)
-        least = np.where(np.arange(self.training.shape[1]) < WIDTH, _LEAST_SCALE, _LEAST_DEVIATION)
-        self._scale = np.maximum(self.training.std(axis=0), least)
+        forest.fit(training)
+        least = np.where(np.arange(training.shape[1]) < WIDTH, _LEAST_SCALE, _LEAST_DEVIATION)
+        scale = np.maximum(training.std(axis=0), least)
+        columns = [training.min(axis=0), training.max(axis=0), scale, np.median(training, axis=0)]
+        return cls(
+            settings, len(training), Grove.of([each.tree_ for each in forest.estimators_]), np.stack(columns)
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As a model file keeps it."""
+        return {"rows": np.array([self.rows], np.int64), "columns": self.columns, **self.grove.arrays()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], settings: ForestSettings) -> IsolationForest:
+        """From such arrays. Raises ValueError, KeyError."""
+        rows, columns = arrays["rows"], arrays["columns"]
+        whole = (
+            rows.shape == (1,)
+            and int(rows[0]) >= 2
+            and columns.shape == (4, 2 * WIDTH)
+            and columns.dtype == np.float64
+            and bool(np.isfinite(columns).all())
+            and bool((columns[2] > 0).all())
+        )
+        if not whole:
+            raise ValueError("columns")
+        return cls(settings, int(rows[0]), Grove.from_arrays(arrays, columns.shape[1]), columns)
+
+    @property
+    def usual(self) -> NDArray[np.float64]:
+        """The median of each column of the training, (features,)."""
+        return np.asarray(self.columns[3])
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """A score per row, 0 to 1; higher is stranger. Rounded to 1e-6.
@@ -79,10 +116,13 @@ class IsolationForest:
     def _parts(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The forest's own score, below 1, and the distance outside the training's range."""
         forest, outside = np.empty(len(rows)), np.empty(len(rows))
+        least, most, scale, _ = self.columns
+        samples = np.array([min(self.settings.max_samples, self.rows)])
+        depth_unit = len(self.grove) * float(path_length(samples)[0])
         for at in range(0, len(rows), _BATCH_ROWS):
             some = rows[at : at + _BATCH_ROWS]
-            depths = self._grove.depths(some.astype(np.float32))
-            forest[at : at + _BATCH_ROWS] = 2.0 ** (-depths / self._depth_unit)
-            beyond = np.maximum(np.maximum(some - self._most, self._least - some), 0.0)
-            outside[at : at + _BATCH_ROWS] = (beyond / self._scale).sum(axis=1) / _OUTSIDE_UNIT
+            depths = self.grove.depths(some.astype(np.float32))
+            forest[at : at + _BATCH_ROWS] = 2.0 ** (-depths / depth_unit)
+            beyond = np.maximum(np.maximum(some - most, least - some), 0.0)
+            outside[at : at + _BATCH_ROWS] = (beyond / scale).sum(axis=1) / _OUTSIDE_UNIT
         return np.minimum(forest, _MOST_FOREST), outside

@@ -16,24 +16,20 @@ from detectors.forest.episode_test import MinuteEvidence
 from detectors.forest.found import Found
 from detectors.forest.incidents import Incidents
 from detectors.forest.isolation import ForestSettings
+from detectors.forest.lesson import Lesson, Outcome, Teacher, at_once, model_of, parts_of, verdict_of
 from detectors.forest.model import Model
-from detectors.forest.model_file import arrays_of, from_arrays
-from detectors.forest.promotion import Verdict, compare
-from detectors.forest.sample import Sample, scatter
+from detectors.forest.promotion import Verdict
+from detectors.forest.sample import Sample
 from detectors.forest.scorers import score
-from detectors.forest.steady import steady
 from detectors.forest.strange import Strange
-from detectors.grouping import address_ids, distinct, total
 from detectors.parts import Parts, json_of, of_json, under, within
-from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_NS, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, WINDOW
 
 _SECOND_NS = 1_000_000_000
 #: As `collect_seconds`: a century, in which nothing is learned.
 NEVER = 100 * 366 * 86_400
 #: So long after an attempt for which there was too little another one is made.
 _RETRY_NS = HOUR_NS
-_LASTING_HOURS = 3
-_RECENT_NS = 72 * HOUR_NS
 _MOST_CONFIRMED = 200  # incidents of 36 windows at most
 
 
@@ -75,6 +71,8 @@ class Learner:
     incidents: Incidents = field(default_factory=Incidents)
     #: This sensor's own, which people confirmed.
     confirmed: Incidents = field(default_factory=Incidents)
+    #: Who makes the models.
+    teacher: Teacher = at_once
     model: Model | None = None
     shed: int = 0  # it samples, and sheds nothing
     holds: bool = False
@@ -90,6 +88,7 @@ class Learner:
     _evidence: MinuteEvidence = field(default_factory=MinuteEvidence)
     _tried_ns: int = np.iinfo(np.int64).min  # event time of the last attempt to learn
     _first_ns: int | None = None
+    _outcome: Outcome | None = None  # of the lesson that goes on
 
     def __post_init__(self) -> None:
         self._sample = Sample(self.schedule.keep_windows)
@@ -112,8 +111,9 @@ class Learner:
             if self.trainings == 0
             else self.trained_ns + schedule.retrain_seconds * _SECOND_NS
         )
-        if now_ns >= max(due_ns, self._tried_ns + _RETRY_NS):
+        if self._outcome is None and now_ns >= max(due_ns, self._tried_ns + _RETRY_NS):
             self._learn(now_ns)
+        self._hear()
         return windows
 
     def flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
@@ -143,16 +143,14 @@ class Learner:
 
     def hosts(self) -> set[tuple[int, int]]:
         """Hosts of which something was found, or is learned from."""
-        kept = self._sample.windows()
-        pairs = zip(kept["host_hi"].tolist(), kept["host_lo"].tolist(), strict=True)
-        return self._found.hosts() | set(pairs)
+        return self._found.hosts() | self._sample.hosts()
 
     def finish(self) -> NDArray[np.void]:
         """None wait."""
         return np.zeros(0, WINDOW)
 
     def state(self) -> Parts:
-        """The sample, what was found, and the model by what it was made from."""
+        """The sample, what was found, and the model; a lesson that goes on is lost."""
         plain = [self.trained_ns, self.trainings, self._first_ns, self._found.spans()]
         parts: Parts = {
             "plain": of_json(plain),
@@ -163,14 +161,10 @@ class Learner:
         }
         parts |= under("evidence", self._evidence.state())
         parts |= {"strange": self._strange.windows, **under("confirmed", self.confirmed.state())}
-        if self.model is not None:
-            parts |= under("model", arrays_of(self.model))
-            settings = self.model.forest.settings
-            parts["forest"] = np.array([settings.trees, settings.max_samples, settings.seed], np.int64)
-        return parts
+        return parts if self.model is None else {**parts, **parts_of(self.model)}
 
     def restore(self, parts: Parts) -> None:
-        """Take a state back; the forest is fitted anew to what it was made from.
+        """Take a state back.
 
         Of a sensor that went by a model of a file there is the open hour's evidence alone.
         """
@@ -188,88 +182,40 @@ class Learner:
         if "strange" in parts:  # states of earlier versions have none
             self._strange = Strange(parts["strange"])
             self.confirmed = Incidents.restored(within("confirmed", parts))
-        if "forest" in parts:
-            trees, max_samples, seed = parts["forest"].tolist()
-            self.model = from_arrays(within("model", parts), ForestSettings(trees, max_samples, seed))
+        self.model = model_of(parts)
 
     def _learn(self, now_ns: int) -> None:
         self._tried_ns = now_ns  # if it fails, too: what is too little now is so in a minute
         oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
         self._sample.forget(oldest_ns)
         self._found.forget(oldest_ns)
-        clean = self._clean()
-        if np.count_nonzero(clean["seconds"] != HOUR_SECONDS) < self.schedule.least_windows:
+        if len(self._sample) < self.schedule.least_windows:
             return
-        clean["group"] = _latest_groups(clean)
-        # Every other hour calibrates, the others the day after.
-        hour = clean["window_start_ns"] // HOUR_NS
-        calibrates = (hour + hour // 24) % 2 == 1
-        if calibrates.all() or not calibrates.any():
-            return
-        ours, theirs = clean[~calibrates], clean[calibrates]
-        del clean  # a hundred megabytes that the fit need not hold beside its own
-        challenger = Model.learn(ours, theirs, self.forest)
-        recent = theirs[theirs["window_start_ns"] >= now_ns - _RECENT_NS]
-        self.verdict = compare(challenger, self.model, recent, self.incidents.and_those(self.confirmed))
-        self.trained_ns = now_ns
-        self.trainings += 1
-        if self.verdict.holds:
-            self.model, self.model_ns = challenger, now_ns
-            assert challenger.population is not None
-            self.drift.learn(challenger.population, challenger.span_ns[1])
-        else:
-            self.refused += 1
+        lesson = Lesson(
+            now_ns, self.forest, self.schedule.least_windows, self.schedule.host_share, self._sample,
+            self._found, self.incidents.and_those(self.confirmed), self.model,
+        )  # fmt: skip
+        self._outcome = self.teacher(lesson.parts())
 
-    def _clean(self) -> NDArray[np.void]:
-        """What may be learned from; each step replaces the windows of the one before."""
-        windows = self._sample.windows()
-        windows = windows[~self._found.hold(windows) & ~_passive(windows)]
-        windows = windows[_of_steady_hosts(windows)]
-        return _cap_hosts(windows, self.schedule.host_share)
+    def _hear(self) -> None:
+        """What came of the lesson, if it is over."""
+        if self._outcome is None or (outcome := self._outcome()) is None:
+            return
+        self._outcome = None
+        if "verdict" not in outcome:
+            return
+        self.verdict = verdict_of(outcome)
+        self.trained_ns = self._tried_ns
+        self.trainings += 1
+        challenger = model_of(outcome)
+        if challenger is None:
+            self.refused += 1
+            return
+        self.model, self.model_ns = challenger, self.trained_ns
+        assert challenger.population is not None
+        self.drift.learn(challenger.population, challenger.span_ns[1])
 
 
 def _minutes(windows: NDArray[np.void]) -> NDArray[np.void]:
     """The WINDOWs of a minute."""
     return np.asarray(windows[windows["seconds"] != HOUR_SECONDS])
-
-
-def _of_steady_hosts(windows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Those, minutes and hours, of hosts whose minutes do not drift away from the others'."""
-    steadily = np.ones(len(windows), np.bool_)
-    minutes = np.flatnonzero(windows["seconds"] != HOUR_SECONDS)
-    steadily[minutes] = steady(windows[minutes])
-    host, _ = address_ids(windows["host_hi"], windows["host_lo"])
-    return np.asarray(~np.isin(host, np.unique(host[~steadily])))
-
-
-def _passive(windows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Windows of hosts that never opened a flow and were seen in fewer than three hours.
-
-    Such an address was woken by somebody else: a scan would teach that being scanned is usual.
-    """
-    host, first = address_ids(windows["host_hi"], windows["host_lo"])
-    opened = total(host, windows["features"][:, FEATURE_AT["flows_opened"]], len(first))
-    hours = distinct(host, windows["window_start_ns"] // HOUR_NS, len(first))
-    return np.asarray(((opened == 0) & (hours < _LASTING_HOURS))[host])
-
-
-def _latest_groups(windows: NDArray[np.void]) -> NDArray[np.uint8]:
-    """The group that each window's host is in by now: at first every host is held for a client."""
-    host, first = address_ids(windows["host_hi"], windows["host_lo"])
-    latest = np.zeros(len(first), np.int64)
-    order = np.argsort(windows["window_start_ns"], kind="stable")
-    latest[host[order]] = order  # of equal places the last assignment stays
-    return np.asarray(windows["group"][latest[host]])
-
-
-def _cap_hosts(windows: NDArray[np.void], share: float) -> NDArray[np.void]:
-    """The windows, of each host no more than a share of all, chosen evenly; in their old order."""
-    most = max(int(share * len(windows)), 1)
-    hosts = np.stack([windows["host_hi"], windows["host_lo"]], axis=1)
-    _, host, counts = np.unique(hosts, axis=0, return_inverse=True, return_counts=True)
-    if len(counts) == 0 or len(counts) * share < 1 or counts.max() <= most:
-        return windows  # with fewer hosts than shares, a cap would only throw away
-    host = host.reshape(-1)
-    order = np.lexsort((scatter(windows), host))
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return windows[np.sort(order[rank < most])]

@@ -212,7 +212,7 @@ class Model:
         self, training: NDArray[np.void], calibration: NDArray[np.void], settings: ForestSettings
     ) -> Part:
         """Of one length; the minutes' parts stand before those of hours are learned."""
-        forest = IsolationForest(matrix(training), settings)
+        forest = IsolationForest.fit(matrix(training), settings)
         scores = forest.score(matrix(calibration))
         strange = episode_test.strangeness(scores)
         if _of_length(calibration, HOUR_SECONDS).all():

@@ -43,6 +43,15 @@ class Sample:
         """All WINDOWs of the sample, as they came."""
         return joined([each.rows() for each in self._packed] + [*self._loose, np.zeros(0, WINDOW)])
 
+    def hosts(self) -> set[tuple[int, int]]:
+        """Of its windows, one part unpacked at a time."""
+        self._pack()
+        known: set[tuple[int, int]] = set()
+        for each in self._packed:
+            rows = each.rows()
+            known |= set(zip(rows["host_hi"].tolist(), rows["host_lo"].tolist(), strict=True))
+        return known
+
     def forget(self, before_ns: int) -> None:
         """Windows that began before a time leave."""
         self._pack()

@@ -13,6 +13,7 @@ from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts, under, within
 from monitor import __version__, places
 from monitor.config.config import Config
+from monitor.daemon import lessons
 from monitor.daemon.gaps import Gaps
 from monitor.daemon.totals import Totals
 from monitor.models.feedback import feedback_file
@@ -146,7 +147,12 @@ def live_settings(config: Config) -> StageSettings:
     """Settings of a run that never ends: only what lies in the campus's networks is a host."""
     promoted = ModelStore(models_folder(config.state)).active()
     settings = settings_from(config, pseudonymise=True, live=True, model_in_use=promoted)
-    detectors = replace(settings.detectors, clients_may_be_hosts=False, feedback_file=feedback_file(config))
+    detectors = replace(
+        settings.detectors,
+        clients_may_be_hosts=False,
+        feedback_file=feedback_file(config),
+        teacher=lessons.begin,
+    )
     return replace(settings, detectors=detectors)
 
 

@@ -59,7 +59,7 @@ def train(captures: Sequence[str], file: Path, truth: Path | None, config_path: 
     save(learner.model, file)
     known, found = len(learner.incidents.names), len(learner.verdict.found)
     typer.echo(
-        f"{file}: {len(learner.model.forest.training)} + {len(learner.model.calibration.scores)} windows; "
+        f"{file}: {learner.model.forest.rows} + {len(learner.model.calibration.scores)} windows; "
         f"可见事件 incidents that stand out: {found} / {known}"
     )
     for problem in summary["problems"]:

@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,7 @@ _SETTLED_SECONDS = 15 * 60.0
 _QUIET_SECONDS = 3.0
 _ETHERTYPE_IPV4, _NO_OPTIONS = b"\x08\x00", 0x45
 _EPHEMERAL = 32_768
+_LESSON = "lesson"  # the process that learns a model, while there is one
 _TURNS = 4
 _MIX_PACKETS = 120_000
 #: Of so many DNS queries one asks for a new name: about six a second at 20,000 frames.
@@ -113,10 +115,19 @@ def load(daemon: LiveDaemon, folder: Path) -> list[bytes]:
     return daemon.frames + mixed
 
 
+def _children(pid: int) -> list[int]:
+    """Those of all threads of a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(each) for task in tasks for each in task.read_text().split()]
+
+
 def look(daemon: LiveDaemon, since: float) -> Sample:
     """A sample of the running daemon."""
     pids = daemon.pids()
     memory = {name: kept_kib(pid) / 1024 for name, pid in pids.items()}
+    with suppress(FileNotFoundError, ProcessLookupError):  # it may end at any time
+        for each in _children(pids["analysis"]):
+            memory[_LESSON] = kept_kib(each) / 1024
     return Sample(
         time.monotonic() - since,
         sum(memory.values()),

@@ -138,7 +138,6 @@ def test_a_file_of_before_scores_and_measures_none(tmp_path: Path) -> None:
     model = small()
     model.population = None
     save(model, tmp_path / "old.npz")
-    assert describe(tmp_path / "old.npz")["schema"] == 2
     assert not describe(tmp_path / "old.npz")["measures_drift"]
     scorer = ModelScorer(load(tmp_path / "old.npz"))
     assert scorer.drift is None

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.forest import array_file
 from detectors.forest.array_file import ModelFileError
 from detectors.forest.calibration import Calibration
 from detectors.forest.features import matrix, scaled, unscaled
 from detectors.forest.host_groups import CLIENTS, SERVERS
 from detectors.forest.isolation import ForestSettings, IsolationForest
 from detectors.forest.model import POOLED, Model
-from detectors.forest.model_file import load, save
+from detectors.forest.model_file import arrays_of, load, save
 from detectors.forest.scorers import ReplayScorer
 from detectors.window_features import (
     CALIBRATE,
@@ -64,7 +65,7 @@ def test_scores_are_those_of_scikit_learn_where_nothing_lies_outside_the_trainin
     training = matrix(usual_windows(700, 5))
     ordered = training[np.lexsort(training.T[::-1])]
     theirs = SklearnForest(n_estimators=60, max_samples=256, random_state=QUICK.seed).fit(ordered)
-    ours = IsolationForest(training, QUICK).score(training)
+    ours = IsolationForest.fit(training, QUICK).score(training)
     np.testing.assert_allclose(ours, -theirs.score_samples(training), atol=1e-6)
 
 
@@ -184,6 +185,51 @@ def test_a_model_comes_back_from_its_file(model: Model, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
 
 
+def test_a_file_of_before_is_fitted_anew(tmp_path: Path) -> None:
+    """Its forests were kept as what they were fitted to."""
+    training, calibration = usual_windows(700, 1), usual_windows(400, 2)
+    model = Model.learn(training, calibration, QUICK)
+    rows = matrix(training)
+    arrays = {
+        name: array
+        for name, array in arrays_of(model).items()
+        if name.endswith((".calibration", ".statistics")) or name.startswith("population")
+    }
+    arrays["60.pooled.training"] = rows[np.lexsort(rows.T[::-1])]
+    about = {"schema": 3, "trees": QUICK.trees, "max_samples": QUICK.max_samples, "seed": QUICK.seed}
+    array_file.write(tmp_path / "old.npz", about, arrays)
+    before, after = usual_windows(100, 12), usual_windows(100, 12)
+    model.score(before)
+    load(tmp_path / "old.npz").score(after)
+    assert before.tobytes() == after.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kids", 1 << 30),
+        ("kids", -1),
+        ("roots", 1 << 30),
+        ("feature", 2 * len(FEATURE_NAMES)),
+        ("feature", -2),
+        ("threshold", np.nan),
+        ("depth", np.inf),
+        ("levels", 1 << 40),
+        ("columns", np.nan),
+        ("rows", 0),
+    ],
+)
+def test_trees_that_lead_astray_are_refused(model: Model, tmp_path: Path, name: str, value: float) -> None:
+    """Though the digest is right: who made the file made it so."""
+    path = tmp_path / "m.npz"
+    save(model, path)
+    about, arrays = array_file.read(path, "model", 40)
+    arrays[f"60.pooled.{name}"].flat[0] = value
+    array_file.write(path, about, arrays)
+    with pytest.raises(ModelFileError, match="not those of a model"):
+        load(path)
+
+
 def rewritten(path: Path, **changes: object) -> Path:
     """The model file with its description changed."""
     with np.load(path) as file:
@@ -238,7 +284,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, make: object) -> None:
 def test_few_rows_get_the_scores_that_they_get_among_many() -> None:
     """Few are asked of all trees at once, many of tree after tree."""
     random = np.random.default_rng(5)
-    forest = IsolationForest(random.gamma(1.0, 1.0, (600, 2 * len(FEATURE_NAMES))), ForestSettings())
+    forest = IsolationForest.fit(random.gamma(1.0, 1.0, (600, 2 * len(FEATURE_NAMES))), ForestSettings())
     rows = random.gamma(1.0, 1.3, (500, 2 * len(FEATURE_NAMES)))
     whole = forest.score(rows)
     for few in (1, 2, 17, 128, 129):

@@ -40,13 +40,13 @@ def test_depths_are_those_of_the_trees(forest: IsolationForest, data: st.DataObj
     rows = data.draw(st.lists(st.lists(number, min_size=6, max_size=6), min_size=0, max_size=9))
     made = np.array(rows, np.float32).reshape(-1, 6)
     expected = one_by_one(forest, made) if len(made) else np.zeros(0)
-    assert Grove([each.tree_ for each in forest.estimators_]).depths(made).tolist() == expected.tolist()
+    assert Grove.of([each.tree_ for each in forest.estimators_]).depths(made).tolist() == expected.tolist()
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
     forest = FORESTS[0]
     rows = DRAW.poisson(2.0, (700, 6)).astype(np.float32)
-    grove = Grove([each.tree_ for each in forest.estimators_])
+    grove = Grove.of([each.tree_ for each in forest.estimators_])
     unit = len(grove) * float(path_length(np.array([256]))[0])
     assert np.allclose(2.0 ** (-grove.depths(rows) / unit), -forest.score_samples(rows), atol=1e-12)
 
@@ -56,7 +56,7 @@ def test_a_value_at_a_threshold_goes_left() -> None:
     at = int(np.flatnonzero(tree.children_left >= 0)[0])
     row = np.zeros((1, 6), np.float32)
     row[0, tree.feature[at]] = np.float32(tree.threshold[at])
-    assert Grove([tree]).depths(row).tolist() == one_by_one_of(tree, row).tolist()
+    assert Grove.of([tree]).depths(row).tolist() == one_by_one_of(tree, row).tolist()
 
 
 def one_by_one_of(tree: object, row: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -110,7 +110,7 @@ def test_the_named_features_back_to_usual_take_the_alarm_away(model: Model) -> N
     """At least nine in ten simulated anomalies: what is said to be the reason is it."""
     random = np.random.default_rng(701)
     counted = [name for name, unit, _ in FEATURES if unit not in ("ratio", "bits")]
-    usual = np.nanmedian(model.forest.training[:, : len(FEATURES)], axis=0)
+    usual = model.forest.usual[: len(FEATURES)]
     windows = usual_windows(60, 9)
     for at in range(len(windows)):
         for name in random.choice(counted, 1 + at % 4, replace=False):

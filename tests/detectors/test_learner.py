@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
+from detectors.forest.lesson import Outcome, learn
+from detectors.parts import Parts
 from detectors.window_features import COLLECT, MINUTE_NS, SCORE, WINDOW
 
 HOUR_NS = 60 * MINUTE_NS
@@ -83,7 +85,7 @@ def test_what_was_found_is_not_learned() -> None:
         learner.take(hour(at, strange=3))
     assert learner.trainings == 2
     assert learner.model is not None
-    assert learner.model.forest.training.max() < 500  # fifty times the usual would be above
+    assert learner.model.forest.columns[1].max() < 500  # fifty times the usual would be above
     again = learner.take(hour(13, strange=3))
     assert np.median(again["p_value"][again["host_lo"] == 0xFFFF_0A00_0003]) < 0.01
 
@@ -96,7 +98,7 @@ def test_one_host_is_capped() -> None:
         loud = np.concatenate([many, *[hour(at, hosts=1, seed=each) for each in range(1, 200)]])
         learner.take(loud[np.argsort(loud["window_start_ns"], kind="stable")])
     assert learner.model is not None
-    rows = len(learner.model.forest.training) + len(learner.model.calibration.scores)
+    rows = learner.model.forest.rows + len(learner.model.calibration.scores)
     assert rows < 6 * 60 * 60 + 0.05 * 6 * 60 * 260
 
 
@@ -106,8 +108,11 @@ def test_memory_is_bounded_and_the_sample_even() -> None:
         learner.take(hour(at, hosts=60))
     kept = learner._sample.windows()
     assert 8_000 < len(kept) <= 20_000
-    whole = np.unique(kept[["host_lo", "window_start_ns"]]["window_start_ns"] // HOUR_NS * 64
-                      + kept["host_lo"].astype(np.int64) % 64, return_counts=True)[1]
+    whole = np.unique(
+        kept[["host_lo", "window_start_ns"]]["window_start_ns"] // HOUR_NS * 64
+        + kept["host_lo"].astype(np.int64) % 64,
+        return_counts=True,
+    )[1]
     assert (whole == 60).all()  # minutes of a host-hour stay together
     by_hour = np.bincount(kept["window_start_ns"] // HOUR_NS, minlength=40)
     assert by_hour.min() > 0
@@ -129,3 +134,42 @@ def test_a_restart_changes_neither_the_model_nor_what_it_learns_from() -> None:
         assert again.take(hour(at)).tobytes() == whole.take(hour(at)).tobytes()
     assert (again.trainings, again.trained_ns) == (whole.trainings, whole.trained_ns)
     assert whole.trainings >= 3
+
+
+class SlowTeacher:
+    """Tells what came of a lesson only when it is let."""
+
+    def __init__(self) -> None:
+        self.lessons = 0
+        self.outcome: Parts | None = None
+
+    def __call__(self, parts: Parts) -> Outcome:
+        self.lessons += 1
+        self.learned = learn(parts)
+        return lambda: self.outcome
+
+
+def test_it_scores_by_the_old_model_until_the_lesson_is_over() -> None:
+    teacher = SlowTeacher()
+    learner = Learner(FOREST, SCHEDULE, teacher=teacher)
+    for at in range(8):
+        assert set(learner.take(hour(at))["phase"].tolist()) == {COLLECT}
+    assert (teacher.lessons, learner.trainings) == (1, 0)
+    teacher.outcome = teacher.learned
+    learner.take(hour(8))
+    assert set(learner.take(hour(9))["phase"].tolist()) == {SCORE}
+    assert (teacher.lessons, learner.trainings, learner.trained_ns) == (1, 1, 6 * HOUR_NS)
+    same = learned(9)
+    assert same.take(hour(10)).tobytes() == learner.take(hour(10)).tobytes()
+
+
+def test_a_lesson_that_fails_is_held_again_after_an_hour() -> None:
+    teacher = SlowTeacher()
+    teacher.outcome = {}
+    learner = Learner(FOREST, SCHEDULE, teacher=teacher)
+    for at in range(8):
+        learner.take(hour(at))
+    assert (teacher.lessons, learner.trainings) == (3, 0)
+    teacher.outcome = teacher.learned
+    learner.take(hour(8))
+    assert (teacher.lessons, learner.trainings) == (4, 1)
