@@ -10,6 +10,7 @@ from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts
 from detectors.per_name import PerName, registered_domain
 from wire.names.strings import StringTable
+from wire.record_arrays import picked
 
 #: Characters below the registered domain from which on a name may carry data.
 LEAST_CARRIED = 52
@@ -41,7 +42,7 @@ class LongNames:
         of_delta, names = of_delta[known], names[known]
         carried, base = self._names.of(names)
         long = carried >= LEAST_CARRIED
-        rows = rows_of_callers(DNS_ROW, deltas[of_delta[long]])
+        rows = rows_of_callers(DNS_ROW, picked(deltas, of_delta[long]))
         rows["name"], rows["base"], rows["carried"] = names[long], base[long], carried[long]
         return rows
 

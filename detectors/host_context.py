@@ -16,6 +16,7 @@ from detectors.host_memory import HostMemory
 from detectors.night import NIGHT_ENDS, local_time
 from detectors.parts import Parts, under, within
 from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS
+from wire.record_arrays import picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class HostContext:
         rows = self._rows(windows)
         known = rows >= 0
         self._fill(self._minutes, windows, rows, known)
-        self._minutes.add(rows[known], windows["group"][known], scaled(windows[known]))
+        self._minutes.add(rows[known], windows["group"][known], scaled(picked(windows, known)))
 
     def fill_hour(self, windows: NDArray[np.void], infra: NDArray[np.float64]) -> None:
         """The same of an hour's WINDOWs, each host once, and learn from the hour that is over.
@@ -76,7 +77,7 @@ class HostContext:
         )
         windows["features"][known, FEATURE_AT["night_share"]] = share
         self._fill(self._hours, windows, rows, known, slot)
-        mine, ours, group = rows[known], windows[known], windows["group"][known]
+        mine, ours, group = rows[known], picked(windows, known), windows["group"][known]
         self._hours.add(mine, group, scaled(ours))
         self._hours.settle(mine, group, slot)
         waiting = np.flatnonzero(self.memory["waits60"] > 0)
@@ -120,7 +121,7 @@ class HostContext:
         windows["group"][known] = group
         centre, spread = baselines.usual(mine, group, slot)
         windows["usual"][known] = centre
-        windows["deviation"][known] = deviations(scaled(windows[known]), centre, spread)
+        windows["deviation"][known] = deviations(scaled(picked(windows, known)), centre, spread)
 
     def _slot(self, start_ns: int) -> tuple[int, int]:
         """Hour of the week, and of the day, in the campus's time zone."""

@@ -15,6 +15,7 @@ from detectors.parts import Parts, under, within
 from detectors.roll_up import RollUp
 from detectors.seen_before import SeenBefore
 from detectors.window_features import HOUR_NS
+from wire.record_arrays import joined, picked
 
 #: Rare openings are looked at over so many hours.
 BEACON_HOURS = 6
@@ -42,7 +43,7 @@ class HostHours:
         made = []
         for each in np.unique(hour).tolist():
             at = np.flatnonzero(hour == each)
-            own = rows[at]
+            own = picked(rows, at)
             own_columns = Columns(own)
             made.append((summarise(own, own_columns, self._met), own_columns))
             rows["host_failures"][at] = own["host_failures"]
@@ -108,9 +109,9 @@ class HostHours:
             return
         hour_ns, self._hour_ns = self._hour_ns, _NEVER
         oldest_ns = hour_ns - (BEACON_HOURS - 1) * HOUR_NS
-        self._rare = np.concatenate([self._rare, rare[rare["window_start_ns"] == hour_ns]])
-        self._rare = self._rare[self._rare["window_start_ns"] >= oldest_ns]
-        own = opens[opens["window_start_ns"] // HOUR_NS == hour_ns // HOUR_NS]
+        self._rare = joined([self._rare, picked(rare, rare["window_start_ns"] == hour_ns)])
+        self._rare = picked(self._rare, self._rare["window_start_ns"] >= oldest_ns)
+        own = picked(opens, opens["window_start_ns"] // HOUR_NS == hour_ns // HOUR_NS)
         windows = self._roll_up.close(own, self._rare)
         windows["window_start_ns"] = hour_ns
         self.context.fill_hour(windows, self._roll_up.inbound_infra)

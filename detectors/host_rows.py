@@ -11,6 +11,7 @@ from detectors.asked_names import ASKED
 from detectors.host_and_peer import HOST_AND_PEER
 from detectors.networks import Networks, is_group
 from wire.flows.records import ICMP, ICMP6, TCP
+from wire.record_arrays import joined, picked
 
 AS_CLIENT, AS_SERVER = 0, 1
 _RST = 0x04
@@ -91,7 +92,7 @@ def rows_of_hosts(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> N
         _rows(deltas, verdicts, ends.client & ends.moved, AS_CLIENT, ends.server),
         _rows(deltas, verdicts, ends.server & (answered | _unreachable(deltas)), AS_SERVER, ends.client),
     )
-    return np.concatenate(sides)
+    return joined(sides)
 
 
 def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> NDArray[np.void]:
@@ -107,37 +108,37 @@ def _rows(
     peer_internal: NDArray[np.bool_],
 ) -> NDArray[np.void]:
     at = np.flatnonzero(chosen)
-    picked = deltas if len(at) == len(deltas) else deltas[at]
+    own = deltas if len(at) == len(deltas) else picked(deltas, at)
     rows = np.zeros(len(at), HOST_ROW)
     host, peer, out, back = (
         ("client", "server", "c2s", "s2c") if role == AS_CLIENT else ("server", "client", "s2c", "c2s")
     )
     for half in ("hi", "lo"):
-        rows[f"host_{half}"] = picked[f"{host}_{half}"]
-        rows[f"peer_{half}"] = picked[f"{peer}_{half}"]
+        rows[f"host_{half}"] = own[f"{host}_{half}"]
+        rows[f"peer_{half}"] = own[f"{peer}_{half}"]
     for what, of in (("bytes", "bytes"), ("payload", "payload_bytes"), ("packets", "packets")):
-        rows[f"{what}_out"] = picked[f"{of}_{out}"]
-        rows[f"{what}_in"] = picked[f"{of}_{back}"]
+        rows[f"{what}_out"] = own[f"{of}_{out}"]
+        rows[f"{what}_in"] = own[f"{of}_{back}"]
     for name in ("window_start_ns", "flow", "server_port", "protocol", "opened", "answered", "over"):
-        rows[name] = picked[name]
-    rows["established"] = picked["established"]
-    rows["flags_client"] = picked["flags_c2s"]
-    rows["flags_server"] = picked["flags_s2c"]
+        rows[name] = own[name]
+    rows["established"] = own["established"]
+    rows["flags_client"] = own["flags_c2s"]
+    rows["flags_server"] = own["flags_s2c"]
     rows["role"] = role
     rows["peer_internal"] = peer_internal[at]
     rows["category"] = verdicts.category[at]
     rows["named"] = verdicts.named[at]
     rows["dns_queries"] = verdicts.dns_queries[at]
     rows["dns_nxdomain"] = verdicts.dns_nxdomain[at]
-    rows["group"] = is_group(picked["server_hi"], picked["server_lo"])
+    rows["group"] = is_group(own["server_hi"], own["server_lo"])
     if verdicts.asked is not None:
         for name in ASKED.names or ():
             rows[name] = verdicts.asked[name][at]
-    refused = _refused(picked)
-    rows["failed"] = (picked["opened"] == 1) & ((picked["answered"] == 0) | refused) & (rows["group"] == 0)
+    refused = _refused(own)
+    rows["failed"] = (own["opened"] == 1) & ((own["answered"] == 0) | refused) & (rows["group"] == 0)
     rows["refused"] = rows["failed"] & refused
     if role == AS_SERVER:
-        rows["unreachable"] = _unreachable(picked)
+        rows["unreachable"] = _unreachable(own)
     return rows
 
 

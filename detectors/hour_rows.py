@@ -21,6 +21,7 @@ from detectors.rules.patterns.brute_force import IS_LOGIN, MOST_BYTES
 from detectors.rules.patterns.lateral_movement import IS_ADMINISTRATION
 from detectors.window_features import HOUR_NS
 from wire.flows.records import TCP, UDP
+from wire.record_arrays import picked
 
 LEAST_BYTES_SENT = 1 << 20
 #: A beacon's opens in an hour: fewer than three show no rhythm, more are for the five-minute form.
@@ -58,7 +59,7 @@ HOUR_ROW = np.dtype(
 def places_of_minutes(rows: NDArray[np.void]) -> NDArray[np.void]:
     """HOUR_ROWs of closed minutes' HOST_ROWs: of clients, over TCP and UDP, one for each host and place."""
     ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
-    rows = rows[ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP))]
+    rows = picked(rows, ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP)))
     made = np.zeros(len(rows), HOUR_ROW)
     made["window_start_ns"] = rows["window_start_ns"] - rows["window_start_ns"] % HOUR_NS
     for name in (*_PLACE, "bytes_out", "bytes_in", "category", "named"):
@@ -80,8 +81,8 @@ def merged_places(rows: NDArray[np.void]) -> NDArray[np.void]:
     port = rows["server_port"].astype(np.int64) * 256 + rows["protocol"]
     group, first = _groups(rows, rows["window_start_ns"] // HOUR_NS, port)
     if len(first) == len(rows):
-        return np.asarray(rows[first])
-    made = rows[first]
+        return picked(rows, first)
+    made = picked(rows, first)
     for name in _ADDED:
         made[name] = total(group, rows[name], len(first))
     most = np.lexsort((rows["named"], rows["category"], rows["most_bytes_out"], group))
@@ -93,7 +94,7 @@ def merged_places(rows: NDArray[np.void]) -> NDArray[np.void]:
 
 def rows_of_hours(rows: NDArray[np.void], zone: tzinfo) -> NDArray[np.void]:
     """Of HOUR_ROWs of closed hours, each host and place once, those that a slow pattern may ask for."""
-    made = rows[_of_telling_hosts(rows)]
+    made = picked(rows, _of_telling_hosts(rows))
     if len(made) == 0:
         return made
     made["night"] = at_night(made["window_start_ns"], zone)
@@ -104,7 +105,7 @@ def rows_of_hours(rows: NDArray[np.void], zone: tzinfo) -> NDArray[np.void]:
     in_vain = (made["failed_of_port"] >= LEAST_FAILED) | (made["failed_of_peer"] >= LEAST_FAILED)
     told = (made["failed"] > 0) | in_vain | login | (made["entered"] > 0)
     kept = told | (made["bytes_out"] >= LEAST_BYTES_SENT)
-    return np.asarray(made[kept])
+    return picked(made, kept)
 
 
 def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
@@ -125,7 +126,7 @@ def rare_opens(opens: NDArray[np.void]) -> NDArray[np.void]:
     place, places = combined(hour - hour.min(), peer, port)
     hosts = distinct(place, host, len(places))
     rare = (hosts[place] <= MOST_HOSTS) & (often[group] >= LEAST_OPENS) & (often[group] <= MOST_OPENS)
-    return stamped[rare]
+    return picked(stamped, rare)
 
 
 def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:

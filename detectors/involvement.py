@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined
 from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS
+from wire.record_arrays import picked
 
 _SECOND_NS = 1_000_000_000
 #: How a window's host took part; of several ways the last in this order counts.
@@ -104,12 +105,12 @@ def strongest(rows: NDArray[np.void]) -> NDArray[np.void]:
             rows["window_start_ns"],
         )
     )
-    rows = rows[order]
+    rows = picked(rows, order)
     new = np.ones(len(rows), np.bool_)
     new[1:] = False
     for name in ("window_start_ns", "host_hi", "host_lo", "seconds"):
         new[1:] |= rows[name][1:] != rows[name][:-1]
-    return rows[new]
+    return picked(rows, new)
 
 
 def of_windows(

@@ -39,6 +39,7 @@ from detectors.track import HostTrack, Judged
 from detectors.use.app_day import AppDay
 from detectors.use.entrance import Entrance
 from wire.names.strings import StringTable
+from wire.record_arrays import joined, picked
 
 _SECOND_NS = 1_000_000_000
 
@@ -223,7 +224,7 @@ class Detectors:
         left = [*self._of_clients, _with(hosts, told)]
         self._of_clients = []
         return Judged(
-            np.concatenate([judged.windows for judged in left]),
+            joined([judged.windows for judged in left]),
             _in_order([finding for judged in left for finding in judged.findings]),
             _in_order([finding for judged in left for finding in judged.updates]),
             np.concatenate([judged.involved for judged in left]),
@@ -298,7 +299,7 @@ class Detectors:
     def _add(self, lane: str, rows: NDArray[np.void]) -> None:
         """Rows of a lane, to the hosts of the networks and, while they may be hosts, to all clients."""
         inside = self._networks.contain(rows["host_hi"], rows["host_lo"])
-        self._hosts.add(lane, rows[inside])
+        self._hosts.add(lane, picked(rows, inside))
         if self._clients is not None:
             self._clients.add(lane, rows)
 

@@ -10,6 +10,7 @@ from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from detectors.parts import Parts, json_of, of_json
 from detectors.per_name import PerName, registered_domain
 from wire.names.strings import StringTable
+from wire.record_arrays import picked
 
 #: A flow's new names count as missing when at least this share of what it asked was NXDOMAIN.
 LEAST_MISSING = 0.8
@@ -63,7 +64,7 @@ class MissingNames:
         chosen = missing[dns.of_delta] & (dns.names >= 0)
         base, generated = self._names.of(dns.names[chosen])
         known = base != _NO_DOMAIN
-        rows = rows_of_callers(NX_ROW, deltas[dns.of_delta[chosen][known]])
+        rows = rows_of_callers(NX_ROW, picked(deltas, dns.of_delta[chosen][known]))
         rows["base"], rows["generated"] = base[known], generated[known]
         return rows
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.window_features import MINUTE_NS
 from wire.flows.records import TCP
 from wire.names.events import EVENT_OPEN
+from wire.record_arrays import picked
 
 OPEN_ROW = np.dtype(
     [
@@ -25,7 +26,7 @@ OPEN_ROW = np.dtype(
 
 def rows_of_opens(events: NDArray[np.void]) -> NDArray[np.void]:
     """An OPEN_ROW for each TCP flow that EVENTs announce."""
-    opens = events[(events["kind"] == EVENT_OPEN) & (events["protocol"] == TCP)]
+    opens = picked(events, (events["kind"] == EVENT_OPEN) & (events["protocol"] == TCP))
     rows = np.zeros(len(opens), OPEN_ROW)
     rows["open_ns"] = opens["timestamp_ns"]
     rows["window_start_ns"] = opens["timestamp_ns"] - opens["timestamp_ns"] % MINUTE_NS

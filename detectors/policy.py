@@ -33,6 +33,7 @@ from detectors.use.use_rows import rows_of_use
 from detectors.use.weaknesses import Weaknesses
 from detectors.use.windows import LinkBook, Past, ServiceWindow, service_windows
 from detectors.window_features import MINUTE_NS
+from wire.record_arrays import picked
 
 #: A window or a day closes this long after its end: flows are over at most five minutes after their
 #: last packet, and are told of then.
@@ -118,12 +119,11 @@ class Policy:
         """Take DELTAs with the service of each."""
         at = np.flatnonzero(self._chosen[service])
         if len(at):
-            deltas, service = deltas[at], service[at]
+            deltas, service = picked(deltas, at), service[at]
             self._fresh = self._fresh or bool(self._listed[service].any())
             moved = (deltas["packets_c2s"] > 0) | (deltas["packets_s2c"] > 0)
-            self._uses.add(
-                rows_of_use(deltas[moved], service[moved], self._networks, self._known.settings.active)
-            )
+            deltas, service = picked(deltas, moved), service[moved]
+            self._uses.add(rows_of_use(deltas, service, self._networks, self._known.settings.active))
 
     def take_rows(
         self, rows: NDArray[np.void], facts: NDArray[np.void], service: NDArray[np.int32]
@@ -132,7 +132,7 @@ class Policy:
         self._leaks.add(rows, facts, service)
         at = np.flatnonzero(self._chosen[service])
         if len(at):
-            self._links.add(rows[at], facts[at], service[at])
+            self._links.add(picked(rows, at), picked(facts, at), service[at])
 
     def advance(
         self, clock_ns: int, all_clients: bool, embeddings: Embeddings = tuple

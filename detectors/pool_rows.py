@@ -9,6 +9,7 @@ from detectors.catalogue.catalogue import Catalogue
 from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from wire.flows.records import TCP
 from wire.names.strings import ABSENT
+from wire.record_arrays import picked
 
 #: The kind that catalogue entries of mining pools bear.
 POOL_KIND = "mining-pool"
@@ -40,8 +41,8 @@ class Pools:
         listed = self._pool[service] & (facts["alpn"] == ABSENT) & (facts["http"] == 0)
         both = (deltas["payload_bytes_c2s"] > 0) & (deltas["payload_bytes_s2c"] > 0)
         at = np.flatnonzero(((facts["mining"] == 1) | listed) & both & (deltas["protocol"] == TCP))
-        picked = deltas[at]
-        rows = rows_of_callers(POOL_ROW, picked)
-        rows["bytes"] = picked["bytes_c2s"] + picked["bytes_s2c"]
+        chosen = picked(deltas, at)
+        rows = rows_of_callers(POOL_ROW, chosen)
+        rows["bytes"] = chosen["bytes_c2s"] + chosen["bytes_s2c"]
         rows["spoke"], rows["listed"] = facts["mining"][at], listed[at]
         return rows

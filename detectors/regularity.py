@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined
+from wire.record_arrays import picked
 
 #: Fewer openings show no rhythm.
 _LEAST_OPENS = 8
@@ -43,7 +44,7 @@ def _of_hosts(opens: NDArray[np.void], place_of: Callable[[NDArray[np.void]], ND
 
 def _of_places(rare: NDArray[np.void], place_of: Callable[[NDArray[np.void]], NDArray[np.int64]]) -> Scores:
     host = place_of(rare)
-    rare, host = rare[host >= 0], host[host >= 0]
+    rare, host = picked(rare, host >= 0), host[host >= 0]
     if len(rare) == 0:
         return np.zeros(0, np.int64), np.zeros(0)
     peer, _ = address_ids(rare["peer_hi"], rare["peer_lo"])

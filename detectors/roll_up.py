@@ -25,6 +25,7 @@ from detectors.window_features import (
     WINDOW,
     derive,
 )
+from wire.record_arrays import picked
 
 SLICE_NS = 300_000_000_000
 SLICES = HOUR_NS // SLICE_NS
@@ -117,7 +118,7 @@ class RollUp:
         order = np.lexsort((windows["host_lo"], windows["host_hi"]))
         self._inbound_infra = hosts["sums"][order, SUMS.index("inbound_infra")].copy()
         self._clear()
-        return windows[order]
+        return picked(windows, order)
 
     @property
     def inbound_infra(self) -> NDArray[np.float64]:

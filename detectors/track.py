@@ -42,6 +42,7 @@ from detectors.rules.patterns.watches import (
 from detectors.rules.signal import Signal
 from detectors.window_features import HOUR_NS, MINUTE_NS, WINDOW
 from detectors.windows import HostWindows, RowsOfRows
+from wire.record_arrays import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class HostTrack:
         late = self._scorer.finish()
         found = self._kept.carried(self._forest_signs.take(late))
         self._episodes.add(self._held + self._counted(found))
-        return self._judged(np.concatenate([early, late]), self._episodes.finish())
+        return self._judged(joined([early, late]), self._episodes.finish())
 
     @property
     def counters(self) -> dict[str, int]:
@@ -250,7 +251,7 @@ class HostTrack:
             self._held.extend(replace(signal, involved=first_touch(signal.involved)) for signal in signals)
         else:
             self._episodes.add(signals)
-        return np.concatenate([*scored, np.zeros(0, WINDOW)])
+        return joined([*scored, np.zeros(0, WINDOW)])
 
     def _counted(self, signals: list[Signal]) -> list[Signal]:
         """The signs that no verdict lowers; of those who took part, the hosts."""

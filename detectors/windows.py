@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detectors.parts import Parts
 from detectors.waiting_rows import WaitingRows, from_packed_state, packed_state
 from detectors.window_features import MINUTE_NS
-from wire.record_arrays import joined
+from wire.record_arrays import joined, picked
 
 RowsOfRows = Callable[[NDArray[np.void]], NDArray[np.void]]
 #: Fewer rows are not worth merging.
@@ -44,7 +44,7 @@ class HostWindows:
         late = rows["window_start_ns"] < self._closed_before_ns
         if late.any():
             self.late += int(np.count_nonzero(late))
-            rows = rows[~late]
+            rows = picked(rows, ~late)
         if self._rows + len(rows) > min(max(2 * self._rows_merged, _LEAST_TO_MERGE), self._max_open_rows):
             self._merge()
         room = self._max_open_rows - self._rows
@@ -68,8 +68,8 @@ class HostWindows:
             else:
                 rows = chunk.rows()
                 over = rows["window_start_ns"] < edge_ns
-                due.append(rows[over])
-                self._keep(rows[~over])
+                due.append(picked(rows, over))
+                self._keep(picked(rows, ~over))
         if not due:
             return None
         self._rows -= sum(len(rows) for rows in due)

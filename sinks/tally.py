@@ -17,6 +17,7 @@ from wire.flows.one_way import TCP_SEEN, one_way_share, tcp_seen
 from wire.flows.records import PROTO_NAMES, TCP, TCP_END_NAMES, TUNNEL_NAMES, UDP
 from wire.names.facts import ECH_NAMES, ECH_OUTER, NAME_SOURCES, SOURCE_NONE
 from wire.names.identifiers import IDENTIFIER_KINDS
+from wire.record_arrays import picked
 
 #: The arrays that a state keeps.
 _TOTALS = (
@@ -74,7 +75,8 @@ class Tally:
         self._tcp_seen += tcp_seen(rows)
         last = rows["checkpoint"] == 0
         if not last.all():
-            rows, facts, service, category = rows[last], facts[last], service[last], category[last]
+            rows, facts = picked(rows, last), picked(facts, last)
+            service, category = service[last], category[last]
         protocol, source, ech = rows["protocol"], facts["name_source"], facts["ech"]
         _add(self._proto, protocol)
         _add(self._tcp_end, rows["tcp_end"][protocol == TCP])

@@ -21,6 +21,15 @@ def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate([as_bytes(part) for part in parts]).view(parts[0].dtype)
 
 
+def picked(records: NDArray[Any], which: NDArray[np.bool_] | NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """The records that a mask chooses, or those at places >= 0: a copy, as `records[which]` is.
+
+    By indexing, NumPy picks field by field: a third of a microsecond a record, thirty times as long.
+    """
+    at = np.flatnonzero(which) if which.dtype == np.bool_ else which
+    return records.take(at)
+
+
 def owned(records: NDArray[Any]) -> NDArray[Any]:
     """The records in memory of their own, so that a few don't keep the large array they are a view of."""
     if records.base is None:

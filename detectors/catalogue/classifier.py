@@ -12,6 +12,7 @@ from detectors.catalogue.catalogue import NO_SERVICE, Catalogue
 from detectors.catalogue.categories import ADVERTISING, GENERAL, TRACKING, UNKNOWN
 from wire.names.facts import SOURCE_ADDRESS_RANGE, SOURCE_NONE
 from wire.names.strings import StringTable
+from wire.record_arrays import picked
 
 _NOT_YET = -2
 
@@ -82,7 +83,7 @@ class Classifier:
         category: NDArray[np.uint8],
     ) -> None:
         unnamed = np.flatnonzero((facts["name"] < 0) & (facts["name_source"] == SOURCE_NONE))
-        found = self._ranges.services_of(flows[unnamed], facts[unnamed], self._strings)
+        found = self._ranges.services_of(picked(flows, unnamed), picked(facts, unnamed), self._strings)
         known = found != NO_SERVICE
         at, found = unnamed[known], found[known]
         service[at] = found

@@ -42,6 +42,7 @@ from detectors.embedding.statistics import (
 )
 from detectors.grouping import distinct_values
 from detectors.parts import Parts, json_of, of_json, under, within
+from wire.record_arrays import joined, picked
 
 _APPS = (EDUCATION, PLATFORM, GAME)
 _THIRDS = (ADVERTISING, TRACKING, FUNCTIONAL, GAME)
@@ -79,8 +80,8 @@ class Embeddings:
         if self._next is not None:
             late = minute < self._next
             self.late += int(np.count_nonzero(late))
-            rows = rows[~late]
-        rows = np.concatenate([self._held, rows])
+            rows = picked(rows, ~late)
+        rows = joined([self._held, rows])
         if len(rows) == 0:
             return
         minute = rows["window_start_ns"] // _MINUTE_NS
@@ -90,7 +91,7 @@ class Embeddings:
             self._next, self._held = begin, rows
             return
         self._next = end
-        self._held = rows[minute >= end]
+        self._held = picked(rows, minute >= end)
         known = self.statistics
         known.first_minute = min(known.first_minute, int(minute.min()))
         known.last_minute = max(known.last_minute, int(minute.max()))
@@ -361,14 +362,14 @@ def _distinct(
     rows = np.zeros(len(client), _RIDE)
     rows["client"], rows["minute"] = client, minute
     rows["third"] = third if len(third) == len(client) else 0
-    rows = rows[np.lexsort((rows["third"], rows["minute"], rows["client"]))]
+    rows = picked(rows, np.lexsort((rows["third"], rows["minute"], rows["client"])))
     new = np.ones(len(rows), np.bool_)
     new[1:] = (
         (rows["client"][1:] != rows["client"][:-1])
         | (rows["minute"][1:] != rows["minute"][:-1])
         | (rows["third"][1:] != rows["third"][:-1])
     )
-    return rows[new]
+    return picked(rows, new)
 
 
 def _find(

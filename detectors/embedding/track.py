@@ -17,6 +17,7 @@ from detectors.grouping import combined
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import MINUTE_NS
 from detectors.windows import HostWindows
+from wire.record_arrays import picked
 
 
 class EmbeddingTrack:
@@ -125,4 +126,4 @@ def _distinct(rows: NDArray[np.void]) -> NDArray[np.void]:
     minute = rows["window_start_ns"] // MINUTE_NS
     _, client = np.unique(rows["client"], return_inverse=True)
     service = rows["service"].astype(np.int64) - BROWSING
-    return rows[combined(minute - minute.min(), client, service)[1]]
+    return picked(rows, combined(minute - minute.min(), client, service)[1])

@@ -24,6 +24,7 @@ from detectors.forest.tail import Tail
 from detectors.minutes import host_keys
 from detectors.seen_before import mixed
 from detectors.window_features import COLD, HOUR_SECONDS, MINUTE_SECONDS, SCORE
+from wire.record_arrays import picked
 
 #: The part that was learned from all groups.
 POOLED = len(GROUPS)
@@ -118,7 +119,7 @@ class Model:
         """
         windows["phase"] = SCORE
         for part, chosen, seconds in self._shares(windows):
-            some = windows[chosen]
+            some = picked(windows, chosen)
             score = part.forest.score(matrix(some))
             if seconds == HOUR_SECONDS:
                 evidence = self._evidence(part, some, score)
@@ -154,7 +155,7 @@ class Model:
         """
         reasons: list[tuple[Reason, ...]] = [()] * len(windows)
         for part, chosen, seconds in self._shares(windows):
-            some = windows[chosen]
+            some = picked(windows, chosen)
             target = np.full(len(some), np.nan)
             if level is not None:
                 target[:] = self._target(part, some, seconds, level)
@@ -167,7 +168,7 @@ class Model:
         """Which WINDOWs are strange enough, each taken alone, for an alarm at a level of alarm_p."""
         found = np.zeros(len(windows), np.bool_)
         for part, chosen, seconds in self._shares(windows):
-            some = windows[chosen]
+            some = picked(windows, chosen)
             found[chosen] = part.forest.score(matrix(some)) >= self._target(part, some, seconds, level)
         return found
 

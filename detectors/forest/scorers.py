@@ -13,6 +13,7 @@ from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.parts import Parts, under, within
 from detectors.window_features import CALIBRATE, COLD, HOUR_NS, HOUR_SECONDS, SCORE, TRAIN, WINDOW
+from wire.record_arrays import joined, picked
 
 #: Fewer training windows than this give no score (CONTRACTS: Windows and scores).
 LEAST_TRAINING_WINDOWS = 200
@@ -162,13 +163,13 @@ class ReplayScorer:
 
     def finish(self) -> NDArray[np.void]:
         """All windows by minute, then host; score and p-value are NaN unless the phase is SCORE."""
-        windows = np.concatenate(self._held) if self._held else np.zeros(0, WINDOW)
+        windows = joined(self._held) if self._held else np.zeros(0, WINDOW)
         order = (windows["host_lo"], windows["host_hi"], windows["seconds"], windows["window_start_ns"])
-        windows = windows[np.lexsort(order)]
+        windows = picked(windows, np.lexsort(order))
         of_hours = windows["seconds"] == HOUR_SECONDS
         for own in (~of_hours, of_hours):
             _set_phases(windows, np.flatnonzero(own))
-        training, calibration = (windows[windows["phase"] == phase] for phase in (TRAIN, CALIBRATE))
+        training, calibration = (picked(windows, windows["phase"] == phase) for phase in (TRAIN, CALIBRATE))
         if len(training) == 0:
             return windows
         self.model = Model.learn(training, calibration, self._settings)
@@ -177,7 +178,7 @@ class ReplayScorer:
         for each in np.unique(hour[scored]).tolist():
             for own in (~of_hours, of_hours):
                 at = np.flatnonzero(scored & own & (hour == each))
-                some = windows[at]
+                some = picked(windows, at)
                 score(self.model, some, evidence)
                 windows[at] = some
         return windows

@@ -16,6 +16,7 @@ from detectors.networks import address_text
 from detectors.rules.signal import Signal
 from detectors.window_features import HOUR_SECONDS, MINUTE_SECONDS
 from wire.flows.records import PROTO_NAMES
+from wire.record_arrays import picked
 
 _MOST_PLACES = 5
 
@@ -53,7 +54,7 @@ def _carried(
     start = rows["window_start_ns"]
     own = (rows["host_hi"] == signal.host[0]) & (rows["host_lo"] == signal.host[1])
     chosen = own & (start >= signal.start_ns) & (start <= signal.minute_ns)
-    rows, role, shared = rows[chosen], role[chosen], shared[chosen]
+    rows, role, shared = picked(rows, chosen), role[chosen], shared[chosen]
     if len(rows) == 0:
         return signal
     peer, _ = address_ids(rows["peer_hi"], rows["peer_lo"])

@@ -13,6 +13,7 @@ from detectors.use.rsa_ciphers import RSA_KEY_EXCHANGE
 from wire.flows.records import TCP
 from wire.names.certificate_check import MATCH_NO
 from wire.names.facts import TLS_CLIENT_HELLO, TLS_SERVER_HELLO
+from wire.record_arrays import picked
 
 WINDOW_MINUTES = 15
 WINDOW_NS = WINDOW_MINUTES * 60_000_000_000
@@ -47,7 +48,7 @@ def add_links(
 ) -> None:
     """Add FLOW_ROWs with their FACTS to the LINKs at the places `at`."""
     tcp = rows["protocol"] == TCP
-    rows, facts, at = rows[tcp], facts[tcp], at[tcp]
+    rows, facts, at = picked(rows, tcp), picked(facts, tcp), at[tcp]
     first = rows["ts_start_ns"] == rows["flow_start_ns"]
     np.add.at(links["packets"], at, rows["packets"].sum(axis=1, dtype=np.int64))
     np.add.at(links["retransmissions"], at, rows["retransmissions"].sum(axis=1, dtype=np.int64))
@@ -57,7 +58,7 @@ def add_links(
     np.add.at(links["flows"], at[whole], 1)
     np.add.at(links["failed"], at[whole & _failed(rows, facts)], 1)
     ended = rows["checkpoint"] == 0
-    _add_weak(links, rows[ended], facts[ended], at[ended])
+    _add_weak(links, picked(rows, ended), picked(facts, ended), at[ended])
 
 
 def _add_weak(
@@ -65,7 +66,7 @@ def _add_weak(
 ) -> None:
     """Count connections that have negotiated TLS, and those that did it weakly."""
     seen = (facts["tls"] & TLS_SERVER_HELLO) != 0
-    facts, at, seconds = facts[seen], at[seen], rows["flow_start_ns"][seen] // _SECOND_NS
+    facts, at, seconds = picked(facts, seen), at[seen], rows["flow_start_ns"][seen] // _SECOND_NS
     np.add.at(links["secured"], at, 1)
     obsolete = (facts["tls_version"] > 0) & (facts["tls_version"] < _TLS_1_2)
     by_rsa = np.isin(facts["tls_cipher"], RSA_KEY_EXCHANGE) & (facts["tls_version"] <= _TLS_1_2)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.networks import Networks
 from detectors.rules.settings import ActiveMinutes
 from detectors.window_features import MINUTE_NS
+from wire.record_arrays import picked
 
 USE = np.dtype(
     [
@@ -57,11 +58,11 @@ def merged(rows: NDArray[np.void]) -> NDArray[np.void]:
     if len(rows) == 0:
         return rows
     order = np.lexsort([rows[name] for name in reversed(KEYS)])
-    rows = rows[order]
+    rows = picked(rows, order)
     new = np.ones(len(rows), np.bool_)
     new[1:] = np.any([rows[name][1:] != rows[name][:-1] for name in KEYS], axis=0)
     starts = np.flatnonzero(new)
-    result = rows[starts]
+    result = picked(rows, starts)
     for name in SUMS:
         result[name] = np.add.reduceat(rows[name], starts)
     return result

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.parts import Parts, json_of, of_json
 from detectors.use.day import by_service
 from detectors.use.link_rows import LINK, WINDOW_NS, add_links, median_rtt_ms
+from wire.record_arrays import picked
 
 #: Windows of one service that its past is made of: a week.
 _PAST_WINDOWS = 7 * 96
@@ -83,7 +84,7 @@ class LinkBook:
             links = self._open.get(number)
             if links is None:
                 links = self._open[number] = np.zeros(self._services, LINK)
-            add_links(links, rows[chosen], facts[chosen], service[chosen].astype(np.int64))
+            add_links(links, picked(rows, chosen), picked(facts, chosen), service[chosen].astype(np.int64))
 
     @property
     def windows(self) -> list[int]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from monitor.pipeline.handover import MAX_WORKERS, Step
 from wire.names.events import EVENT
-from wire.record_arrays import joined
+from wire.record_arrays import joined, picked
 
 #: Live, how far in event time the others may get ahead of the slowest worker before it is left behind.
 PATIENCE_NS = 2_000_000_000
@@ -109,5 +109,5 @@ class Merge:
         if len(self._reached) > 1:
             events = events[np.lexsort((events["flow"] % MAX_WORKERS, events["order"]))]
         due = events["order"] < passed
-        self._events = [] if due.all() else [events[~due]]
-        return events if due.all() else events[due]
+        self._events = [] if due.all() else [picked(events, ~due)]
+        return events if due.all() else picked(events, due)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wire.flows.records import DELTA
-from wire.record_arrays import as_bytes, joined, owned
+from wire.record_arrays import as_bytes, joined, owned, picked
 
 
 def _deltas(first: int, count: int) -> np.ndarray:
@@ -34,3 +34,14 @@ def test_few_records_do_not_hold_the_array_they_are_of() -> None:
 def test_bytes_are_those_of_the_records() -> None:
     rows = _deltas(7, 2)
     assert as_bytes(rows).tobytes() == rows.tobytes()
+
+
+def test_picked_records_are_those_that_indexing_gives() -> None:
+    rows = _deltas(7, 40)[::2]
+    mask, places = rows["flow"] % 3 == 0, np.array([4, 0, 4, 19])
+    for which in (mask, places, mask & False, places[:0]):
+        some = picked(rows, which)
+        assert some.dtype == DELTA
+        assert (some == rows[which]).all()
+        assert len(some) == len(rows[which])
+        assert not np.shares_memory(some, rows)

@@ -30,9 +30,9 @@ def tcp_seen(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
     A connection of several rows counts by its first.
     """
-    whole = rows[(rows["protocol"] == TCP) & (rows["ts_start_ns"] == rows["flow_start_ns"])]
-    packets = np.ascontiguousarray(whole["packets"])
-    flags = np.bitwise_or.reduce(np.ascontiguousarray(whole["tcp_flags"]), axis=1)
+    whole = np.flatnonzero((rows["protocol"] == TCP) & (rows["ts_start_ns"] == rows["flow_start_ns"]))
+    packets = rows["packets"][whole]
+    flags = np.bitwise_or.reduce(rows["tcp_flags"][whole], axis=1)
     both = packets.min(axis=1) > 0
     acknowledges = (flags & _ACK != 0) & ((flags & _RST == 0) | (packets.sum(axis=1) > _RESETS))
     seen = np.where(both, _BOTH, np.where(acknowledges, _ONE, _UNANSWERED))

@@ -39,6 +39,7 @@ from wire.names.quic import QuicReader
 from wire.names.stream import SLOT_BYTES, empty_slots
 from wire.names.strings import StringTable
 from wire.names.work import COUNT_BLOCK_LOST, COUNTER_NAMES, HANDSHAKE_BYTES, work_space
+from wire.record_arrays import picked
 
 _FIRST_FLOWS = 1 << 14
 #: Events beyond one a reference: room for some answers, and for the most that one reference yields.
@@ -107,7 +108,7 @@ class Namer:
         quic = np.empty(len(refs), np.int64)
         events, selected = self._name(buffer, refs, first_frame, quic)
         if selected:
-            hellos = self._quic.read(buffer, refs[quic[:selected]])
+            hellos = self._quic.read(buffer, picked(refs, quic[:selected]))
             if len(hellos.rows):
                 take_quic_hellos(
                     self._index, self._states, self._work, self.strings.arrays, hellos.rows, hellos.arena

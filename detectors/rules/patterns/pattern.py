@@ -15,6 +15,7 @@ from detectors.networks import address_text
 from detectors.parts import Parts
 from detectors.rules.signal import Signal
 from detectors.window_features import MINUTE_NS, MINUTE_SECONDS
+from wire.record_arrays import joined, picked
 
 MAX_PEERS = 5
 
@@ -61,7 +62,7 @@ class Span:
         self, rows_at: NDArray[np.int64], strength: float, figures: dict[str, float]
     ) -> Signal:
         """The sign that the rows at these places give."""
-        rows = self.rows[rows_at]
+        rows = picked(self.rows, rows_at)
         host = (int(rows["host_hi"][0]), int(rows["host_lo"][0]))
         return Signal(
             host=host,
@@ -151,14 +152,14 @@ class Watch:
         chosen = np.flatnonzero(self._pattern.select(Columns(rows) if columns is None else columns))
         if len(chosen) == 0:
             return []
-        new = rows[chosen]
+        new = picked(rows, chosen)
         ends = np.unique(new["window_start_ns"])
-        recent = new if self._recent is None else np.concatenate([self._recent, new])
+        recent = new if self._recent is None else joined([self._recent, new])
         reach = (self._pattern.span - 1) * self._pattern.unit_ns
-        recent = recent[recent["window_start_ns"] >= int(ends[0]) - reach]
+        recent = picked(recent, recent["window_start_ns"] >= int(ends[0]) - reach)
         many = self._of_busy_hosts(recent)
         signals = self._pattern.judge(self._span(many, ends)) if len(many) else []
-        kept = recent[recent["window_start_ns"] > int(ends[-1]) - reach]
+        kept = picked(recent, recent["window_start_ns"] > int(ends[-1]) - reach)
         self.shed += max(len(kept) - self._max_rows, 0)
         self._recent = kept[-self._max_rows :] if reach else None
         return signals
@@ -178,7 +179,7 @@ class Watch:
         if self._pattern.least_rows == 1:
             return rows
         host, first = address_ids(rows["host_hi"], rows["host_lo"])
-        return np.asarray(rows[count(host, len(first))[host] >= self._pattern.least_rows])
+        return picked(rows, count(host, len(first))[host] >= self._pattern.least_rows)
 
     def _span(self, rows: NDArray[np.void], ends: NDArray[np.int64]) -> Span:
         """Every row once for each span that it lies in and that ends in one of `ends`."""
@@ -190,4 +191,4 @@ class Watch:
             at.append(inside)
             end_ns.append(end[inside] + unit_ns - MINUTE_NS)
         seconds = unit_ns // 1_000_000_000
-        return Span(self._pattern.name, rows[np.concatenate(at)], np.concatenate(end_ns), seconds)
+        return Span(self._pattern.name, picked(rows, np.concatenate(at)), np.concatenate(end_ns), seconds)
