@@ -32,6 +32,9 @@ _YIELDING = tuple(map(CATEGORIES.index, ("education", "game", "platform")))
 #: Labels of public suffixes under which schools and academies stand.
 _SCHOOLS = frozenset(("edu", "ac", "gov"))
 _GENERAL = CATEGORIES.index("general")
+#: The operator of services in which many small ones stand together.
+_VARIOUS = "various"
+_OF_NETWORKS = ("advertising", "tracking")
 _DIGITS = "0123456789"
 _FILE_FORMS = (SUFFIX, HOST, LABEL, WORD)
 
@@ -91,9 +94,7 @@ class Catalogue:
         if errors:
             raise CatalogueError(errors)
         self._index = EntryIndex(self._entries)
-        own = (*services, *overrides)
-        names = (name for service in own for name in (*service.suffixes, *service.hosts))
-        self._known = KnownDomains(names, self._words.is_of_words)
+        self._known = self._known_domains((*services, *overrides))
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Catalogue:
@@ -206,6 +207,16 @@ class Catalogue:
                 return -1 if self.category_of(index) == _GENERAL else index
         return self._words.find(label)
 
+    def _known_domains(self, services: Sequence[Service]) -> KnownDomains:
+        """The domains that others imitate; ad services and trackers of various operators are small ones."""
+        known: list[str] = []
+        obscure: list[str] = []
+        for service in services:
+            small = service.operator == _VARIOUS and service.category in _OF_NETWORKS
+            names = obscure if small else known
+            names += (*service.suffixes, *service.hosts)
+        return KnownDomains(known, self._words.is_of_words, obscure)
+
     def _label_words(self) -> LabelWords:
         """The words of labels by service in the order of the files; those of category general are neutral."""
         entries = self._entries
@@ -223,7 +234,7 @@ class Catalogue:
 
     def _believed(self, labels: list[str], at: int) -> bool:
         """Whether the label at that place lies below a registrable domain that may be believed."""
-        for below in range(1, len(labels) - 1):
+        for below in range(len(labels) - 1):
             domain = ".".join(labels[below:])
             if is_registrable(domain):
                 return (

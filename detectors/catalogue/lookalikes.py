@@ -7,16 +7,26 @@ from collections.abc import Callable, Iterable, Sequence
 from detectors.catalogue.public_suffixes import is_registrable
 
 _LEAST = 5  # shorter brands stand in half of all words
+_LEAST_OBSCURE = 9  # so do those of small networks up to here, and there are thousands of them
 _LIKE = str.maketrans("0135", "oles")  # digits that are read as letters
 
 
 class KnownDomains:
     """The registrable domains of all entries; the part before the public suffix is the brand."""
 
-    def __init__(self, names: Iterable[str], is_common: Callable[[str], bool]) -> None:
-        """`is_common` tells brands that are ordinary words, which many others contain: `adnetwork`."""
-        self._domains = {domain for domain in map(_domain, names) if domain}
-        brands = {_plain(domain) for domain in self._domains}
+    def __init__(
+        self, names: Iterable[str], is_common: Callable[[str], bool], obscure: Iterable[str] = ()
+    ) -> None:
+        """`is_common` tells brands that are ordinary words, which many others contain: `adnetwork`.
+
+        `obscure` are names of small networks that stand together: whoever imitates takes a known name, and
+        every fourth word differs by a letter from one of these, so that only their long brands count.
+        """
+        known = {domain for domain in map(_domain, names) if domain}
+        small = {domain for domain in map(_domain, obscure) if domain}
+        self._domains = known | small
+        brands = {_plain(domain) for domain in known}
+        brands |= {brand for brand in map(_plain, small) if len(brand) >= _LEAST_OBSCURE}
         self._uncommon = {brand for brand in brands if not is_common(brand)}
         long = {brand for brand in brands if len(brand) >= _LEAST}
         self._shortened = long | {short for brand in long for short in _without_one(brand)}

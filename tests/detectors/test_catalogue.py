@@ -11,6 +11,7 @@ from publicsuffixlist import PublicSuffixList
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.categories import CATEGORIES
+from detectors.catalogue.lookalikes import KnownDomains
 from detectors.catalogue.public_suffixes import is_registrable
 from tests.detectors.made_services import made
 
@@ -143,6 +144,9 @@ SELF_NAMED = {
     "ads.com.cn": None,
     "ads.com": None,
     "log.github.io": None,
+    "x-analytics.us-east-1.amazonaws.com": None,  # anyone's, right below a public suffix
+    "affiliate.example.com": "self-named-ads",
+    "stape-server2.example.com": "self-named-analytics",
     "ads.umeng.com.evil.org": None,
     "ads.umeng.evil.org": None,
     "umeng.com.ads.evil.org": None,
@@ -162,6 +166,17 @@ SELF_NAMED = {
 def test_hosts_that_name_themselves(catalogue: Catalogue, name: str, service: str | None) -> None:
     match = catalogue.match(name)
     assert (catalogue.ids[match.service] if match else None) == service
+
+
+def test_of_small_networks_only_long_brands_are_imitated() -> None:
+    known = KnownDomains(["flurry.com"], lambda brand: False, obscure=["pixmg.com", "subjectivepoint.com"])
+    assert known.imitated_by("flury.com")
+    assert not known.imitated_by("pixm.com")
+    assert not known.imitated_by("pixmgallery.com")
+    assert known.imitated_by("subjectivepoint.net")
+    assert known.imitated_by("subjectivpoint.com")
+    assert known.shown_in(["ads", "pixmg", "com"], [])
+    assert not known.imitated_by("pixmg.com")
 
 
 def registrable(name: str) -> str:
