@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import zlib
-from collections import Counter
-
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.name_shapes import shapes_of
 from detectors.parts import Parts
-from detectors.per_name import PerName, registered_domain
+from detectors.per_name import PerName
 from detectors.seen_before import SeenBefore
 from wire.names.strings import StringTable
 
@@ -86,20 +83,10 @@ def _firsts(
     return order[new]
 
 
-def _look(name: bytes) -> tuple[int, int]:
-    """A digest of the name; and packed: characters below the domain, their entropy in 1/128 bit, country."""
-    name = name.lower()
-    base = registered_domain(name)
-    below = b"" if base.endswith(b".arpa") else name[: max(len(name) - len(base) - 1, 0)]
-    top = name.rpartition(b".")[2]
-    country = (top[0] - 97) * 26 + top[1] - 96 if len(top) == 2 and top.isalpha() and top.isascii() else 0
-    packed = min(len(below), _MOST_CHARS) | min(round(_entropy(below) * 128), 0x3FF) << 8 | country << 18
-    return int(np.int32(np.uint32(zlib.crc32(name)))), packed
-
-
-def _entropy(text: bytes) -> float:
-    """Bits a character (Shannon)."""
-    if len(text) < 2:
-        return 0.0
-    counts = Counter(text).values()
-    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
+def _look(strings: StringTable, names: NDArray[np.int32]) -> NDArray[np.int32]:
+    """A digest of each name; and packed: characters below the domain, their entropy in 1/128 bit, country."""
+    shapes = shapes_of(strings, names, lower=True)
+    packed = (
+        np.minimum(shapes.below, _MOST_CHARS) | np.minimum(shapes.bits, 0x3FF) << 8 | shapes.country << 18
+    )
+    return np.stack([shapes.digest, packed], axis=1)

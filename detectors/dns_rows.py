@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from detectors.kept_names import ids_again, strings_of
+from detectors.name_shapes import shapes_of
 from detectors.parts import Parts
-from detectors.per_name import PerName, registered_domain
+from detectors.per_name import PerName, plain, registered_domain
 from wire.names.strings import StringTable
 from wire.record_arrays import picked
 
@@ -58,10 +59,11 @@ class LongNames:
         rows["base"] = self._names.of(rows["name"])[1]
         return rows
 
-    def _carried_and_base(self, name: bytes) -> tuple[int, int]:
-        base = registered_domain(name)
-        # Reverse look-ups of IPv6 addresses are long by nature.
-        carried = 0 if base.endswith(b".arpa") else max(len(name) - len(base) - 1, 0)
-        if carried < LEAST_CARRIED:
-            return carried, 0
-        return carried, self._bases.setdefault(base, len(self._bases))
+    def _carried_and_base(self, strings: StringTable, names: NDArray[np.int32]) -> NDArray[np.int32]:
+        # Reverse look-ups of IPv6 addresses are long by nature; none of them carries anything.
+        carried = shapes_of(strings, names, lower=False).below
+        judged = np.stack([carried, np.zeros_like(carried)], axis=1)
+        for at in np.flatnonzero(carried >= LEAST_CARRIED).tolist():
+            base = registered_domain(plain(strings[int(names[at])]))
+            judged[at, 1] = self._bases.setdefault(base, len(self._bases))
+        return judged

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.dns_counts import NewDns
 from detectors.host_and_peer import HOST_AND_PEER, rows_of_callers
 from detectors.parts import Parts, json_of, of_json
-from detectors.per_name import PerName, registered_domain
+from detectors.per_name import PerName, one_by_one, registered_domain
 from wire.names.strings import StringTable
 from wire.record_arrays import picked
 
@@ -56,7 +56,7 @@ class MissingNames:
 
     def __init__(self, strings: StringTable) -> None:
         self._bases: dict[bytes, int] = {}
-        self._names = PerName(strings, self._base_and_look)
+        self._names = PerName(strings, one_by_one(self._base_and_look))
 
     def rows(self, deltas: NDArray[np.void], dns: NewDns) -> NDArray[np.void]:
         """An NX_ROW per new name of a delta whose questions were mostly answered by NXDOMAIN."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detectors.catalogue.categories import CATEGORIES
 from detectors.catalogue.entries import (
     BELOW,
@@ -22,9 +25,11 @@ from detectors.catalogue.label_words import LabelWords
 from detectors.catalogue.layers import Layer, Source, deciding
 from detectors.catalogue.lists.reading import ListReport, read_list
 from detectors.catalogue.lookalikes import KnownDomains
+from detectors.catalogue.name_scan import NameScan
 from detectors.catalogue.public_suffixes import is_registrable
 from detectors.catalogue.schema import CatalogueError, Service, read_file
 from detectors.catalogue.settings import CatalogueSettings, ListSettings
+from wire.names.strings import StringTable
 
 NO_SERVICE = -1
 #: Entries of these say whose a domain is; what its label `ads` or `log` says of a host is nearer.
@@ -94,6 +99,7 @@ class Catalogue:
         if errors:
             raise CatalogueError(errors)
         self._index = EntryIndex(self._entries)
+        self._scan = NameScan(self._entries)
         self._known = self._known_domains((*services, *overrides))
 
     @classmethod
@@ -129,7 +135,7 @@ class Catalogue:
         return None if index < 0 else self._match(index)
 
     def decide(self, name: bytes) -> int:
-        """As `match`, but the index of the entry, -1 without; `service_of` and `category_of` tell more."""
+        """As `match`, but the index of the entry, -1 without; `classes_of` tells more."""
         found = self._holding(name)
         if not found:
             best = -1
@@ -141,9 +147,24 @@ class Catalogue:
         by_label = self._by_label(name) if self._yields(best, name) else -1
         return by_label if by_label >= 0 else best
 
-    def service_of(self, entry: int) -> int:
-        """The service index of an entry."""
-        return self._entries.owners[entry]
+    def decide_all(self, strings: StringTable, names: NDArray[np.int32]) -> NDArray[np.int32]:
+        """As `decide`, of many string ids (>= 0) at once; few are left to be looked at one by one."""
+        count, best = self._scan.holding(strings, names)
+        for at in np.flatnonzero(count == 0).tolist():
+            best[at] = self._by_label(strings[int(names[at])])
+        single = np.flatnonzero(count == 1)
+        settled = single[self._settled(best[single], strings.lengths(names[single]))]
+        count[settled] = 0
+        for at in np.flatnonzero(count).tolist():
+            best[at] = self.decide(strings[int(names[at])])
+        return best
+
+    def classes_of(self, entries: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Service index and category code of entries; NO_SERVICE and `general` of -1."""
+        service = np.full(len(entries), NO_SERVICE, np.int32)
+        known = entries >= 0
+        service[known] = self._entries.column("owners")[entries[known]]
+        return service, np.array([*self._category, _GENERAL], np.uint8)[service]
 
     def category_of(self, entry: int) -> int:
         """The category code of an entry."""
@@ -259,6 +280,17 @@ class Catalogue:
         shorter = self._entries.flags[best] & FORMS == SUFFIX and len(self._entries.name(best)) < len(name)
         overrides = self._sources[self._entries.sources[best]].layer is Layer.OVERRIDE
         return shorter and not overrides and self.category_of(best) in _YIELDING
+
+    def _settled(self, entries: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Where an entry, the only one that holds for a name of that length, decides it at once."""
+        column = self._entries.column
+        flags, ends = column("flags")[entries], column("ends")
+        own = ends[entries] - np.where(entries > 0, ends[entries - 1], 0)
+        shorter = (flags & FORMS == SUFFIX) & (own < lengths)
+        override = np.array([source.layer is Layer.OVERRIDE for source in self._sources], np.bool_)
+        category = np.array(self._category, np.int64)[column("owners")[entries]]
+        yields = shorter & ~override[column("sources")[entries]] & np.isin(category, _YIELDING)
+        return np.asarray((flags & EXCEPTION == 0) & ~yields)
 
     def _match(self, index: int) -> Match:
         entries = self._entries

@@ -104,11 +104,10 @@ class Classifier:
     def _learn(self, ids: NDArray[np.int32]) -> None:
         """Look up the ids that were never seen before."""
         self._grow(int(ids.max()) + 1)
-        catalogue = self._catalogue
-        for name_id in np.unique(ids[self._service[ids] == _NOT_YET]).tolist():
-            entry = catalogue.decide(self._strings[name_id])
-            self._service[name_id] = catalogue.service_of(entry) if entry >= 0 else NO_SERVICE
-            self._category[name_id] = catalogue.category_of(entry) if entry >= 0 else GENERAL
+        new = np.unique(ids[self._service[ids] == _NOT_YET])
+        if len(new):
+            service, category = self._catalogue.classes_of(self._catalogue.decide_all(self._strings, new))
+            self._service[new], self._category[new] = service, category
 
     def _grow(self, size: int) -> None:
         have = len(self._service)

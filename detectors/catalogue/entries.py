@@ -10,8 +10,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, repeat
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: What an entry holds for: the name and all below it; that very name; all below it but not itself; any
 #: name that has this label below a registrable domain (`ads` holds for ads.m.example.com.cn); any name
@@ -69,6 +71,11 @@ class Entries:
         self.lines.extend(lines)
         self.flags.extend(flags)
         self.hashes.extend(map(hash, texts))
+
+    def column(self, name: str) -> NDArray[Any]:
+        """An array of all entries by its name, as NumPy sees it; nothing may be appended while it is used."""
+        values = getattr(self, name)
+        return np.frombuffer(values, values.typecode) if len(values) else np.zeros(0, values.typecode)
 
     def name(self, index: int) -> bytes:
         """The name of an entry."""

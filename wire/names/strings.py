@@ -111,6 +111,10 @@ class StringTable:
         starts = self.arrays.starts
         return self.arrays.arena[starts[string_id] : starts[string_id + 1]].tobytes()
 
+    def lengths(self, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Bytes of each of these ids (>= 0)."""
+        return self.arrays.starts[ids + 1] - self.arrays.starts[ids]
+
     def add(self, text: bytes) -> int:
         """Intern `text` from Python; ABSENT when the table is full."""
         return int(intern(self.arrays, np.frombuffer(text or b"\0", np.uint8), 0, len(text)))
