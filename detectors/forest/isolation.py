@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forest.features import WIDTH
+from detectors.forest.fitting import fit_trees
 from detectors.forest.grove import Grove, path_length
 
 _BATCH_ROWS = 16_384
@@ -28,7 +29,7 @@ _MOST_FOREST = 1.0 - 1e-9
 
 def load_ahead() -> None:
     """Import scikit-learn on a thread of its own, so that a fit that is to come need not wait for it."""
-    Thread(target=import_module, args=("sklearn.ensemble",), name="scikit-learn").start()
+    Thread(target=import_module, args=("sklearn.tree",), name="scikit-learn").start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,15 @@ class IsolationForest:
     @classmethod
     def fit(cls, training: NDArray[np.float64], settings: ForestSettings) -> IsolationForest:
         """Fit to `training` (rows, features); needs two rows. Imports scikit-learn on first use."""
-        from sklearn.ensemble import IsolationForest as SklearnForest
-
         training = training[np.lexsort(training.T[::-1])]
         if len(training) > _MOST_TRAINING:
             training = training[np.linspace(0, len(training) - 1, _MOST_TRAINING).round().astype(np.int64)]
         samples = min(settings.max_samples, len(training))
-        forest = SklearnForest(
-            n_estimators=settings.trees, max_samples=samples, random_state=settings.seed, n_jobs=1
-        )
-        forest.fit(training)
+        trees = fit_trees(training, settings.trees, samples, settings.seed)
         least = np.where(np.arange(training.shape[1]) < WIDTH, _LEAST_SCALE, _LEAST_DEVIATION)
         scale = np.maximum(training.std(axis=0), least)
         columns = [training.min(axis=0), training.max(axis=0), scale, np.median(training, axis=0)]
-        return cls(
-            settings, len(training), Grove.of([each.tree_ for each in forest.estimators_]), np.stack(columns)
-        )
+        return cls(settings, len(training), Grove.of(trees), np.stack(columns))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a model file keeps it."""
