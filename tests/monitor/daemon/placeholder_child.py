@@ -22,6 +22,7 @@ def work(orders: Orders) -> None:
     folder = Path(os.environ["PLACEHOLDER_LOG"])
     log = folder / f"{os.getpid()}.jsonl"
     steps = 0
+    (folder / "pandas").write_text(str(_has_pandas()))
     if (folder / "refuses").exists():
         orders.send("refused", problem="no such list")
         return
@@ -45,3 +46,11 @@ def work(orders: Orders) -> None:
                 if order["kind"] == "prepare":
                     bad = json.loads(order["config"])["campus"]["id"] == "unusable"
                     orders.send("prepared", problem="no such catalogue" if bad else None)
+
+
+def _has_pandas() -> bool:
+    try:
+        import pandas  # noqa: F401  # the tests have it
+    except ImportError:
+        return False
+    return True

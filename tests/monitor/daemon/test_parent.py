@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -119,6 +120,11 @@ def test_the_parent_maps_no_numpy(supervised: Supervised) -> None:
 
     assert "numpy" not in maps(supervised.process.pid)
     assert "numpy" in maps(supervised.children()["analysis"])
+
+
+def test_no_child_has_pandas(supervised: Supervised) -> None:
+    assert importlib.util.find_spec("pandas") is not None
+    assert (supervised.log / "pandas").read_text() == "False"
 
 
 def test_a_killed_child_comes_back_and_the_others_stay(supervised: Supervised) -> None:
