@@ -11,7 +11,6 @@ from monitor import garbage
 from monitor.daemon import privileges
 from monitor.daemon.orders import Orders
 
-
 #: pyarrow would import it, where there is one, to see whether what it is given is a part of it: 20 MiB that
 #: nothing here needs.
 _REFUSED = "pandas"
