@@ -33,7 +33,7 @@ class _Section(BaseModel):
 
 
 class Capture(_Section):
-    """Where packets come from while `run` runs on interfaces. A change needs a restart."""
+    """Where packets come from while `run` runs on interfaces; a reload takes `cpus` and `filter` alone."""
 
     interfaces: tuple[str, ...] = Field((), max_length=16)  # `run -i` names them, too
     workers: int = Field(1, ge=1, le=64)  # processes that share the packets of each interface

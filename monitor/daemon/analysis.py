@@ -63,11 +63,16 @@ class Analysis:
         config = Config.model_validate_json(start["config"])
         self._rooms = Rooms(config, int(start["workers"]))
         self._prepared: Prepared | None = None
+        self._prepared_endpoint: Endpoint | None = None
+        self._taking: Prepared | None = None  # committed, while lives of workers from before still end
+        self._ending: list[Link] = []
+        self._held: list[tuple[Order, int]] = []  # links of lives that begin with it
         self._files = StateFiles(places.state_directory(config.state))
         self._learned = StateFiles(places.state_directory(config.state), "learned")
         self._resume(first_life=int(start["life"]) == 1)
         self._health = HealthWatch(time.monotonic())
-        self._endpoint = self._serve()
+        self._endpoint = self._serve(config)
+        self._tell_port()
         self._selector = selectors.DefaultSelector()
         self._selector.register(orders, selectors.EVENT_READ)
         self._links = Links(self._selector)
@@ -126,6 +131,9 @@ class Analysis:
 
     def _begin(self, order: Order, descriptor: int) -> None:
         """A new life of a worker. What its earlier one sent is taken first."""
+        if self._taking is not None:
+            self._held.append((order, descriptor))
+            return
         worker = int(order["worker"])
         while (earlier := self._links.of(worker)) is not None:
             if earlier.waits():
@@ -158,10 +166,9 @@ class Analysis:
             elif kind == "prepare":
                 self._prepare(order)
             elif kind == "commit" and self._prepared is not None:
-                self._rooms.commit(self._prepared)
-                self._prepared = None
+                self._commit(self._prepared)
             elif kind == "discard":
-                self._prepared = None
+                self._discard()
             elif kind == "stop":
                 self._stop = True
 
@@ -176,25 +183,63 @@ class Analysis:
         if len(links) == self._rooms.workers and all(link.seen for link in links):
             self._rooms.find_losses([link.steps for link in links])
 
+    # Another configuration
+
     def _prepare(self, order: Order) -> None:
+        problem = None
         try:
             with user_errors():
-                self._prepared = self._rooms.prepare(Config.model_validate_json(order["config"]))
+                config = Config.model_validate_json(order["config"])
+                self._prepared = self._rooms.prepare(config)
+                if config.metrics != self._rooms.config.metrics:
+                    self._prepared_endpoint = self._serve(config)
         except CommandEnd as end:
-            self._orders.send("prepared", problem=end.message)
-        else:
-            self._orders.send("prepared", problem=None)
+            problem = end.message
+            self._discard()
+        except MemoryError:
+            problem = "内存不足 there is not enough memory for it"
+            self._discard()
+        self._orders.send("prepared", problem=problem)
+
+    def _discard(self) -> None:
+        if self._prepared_endpoint is not None:
+            self._prepared_endpoint.close()
+        self._prepared = self._prepared_endpoint = None
+
+    def _commit(self, prepared: Prepared) -> None:
+        """Take it; where workers begin anew with it, as soon as what they did before is taken."""
+        self._taking, self._prepared = prepared, None
+        self._ending = self._links.all() if prepared.tables is not None else []
+        self._go_over()
+
+    def _go_over(self) -> None:
+        """Go by what was committed, if nothing from before is on its way."""
+        if self._taking is None or any(self._links.of(link.worker) is link for link in self._ending):
+            return
+        self._rooms.commit(self._taking)
+        self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
+        if self._prepared_endpoint is not None:
+            earlier, self._endpoint = self._endpoint, self._prepared_endpoint
+            self._prepared_endpoint = None
+            self._tell_port()
+            earlier.close()
+        self._taking, self._ending = None, []
+        held, self._held = self._held, []
+        for order, descriptor in held:
+            self._begin(order, descriptor)
+        self._orders.send("taken")
 
     # What is due
 
     def _look(self) -> None:
         self._steps += 1
+        self._go_over()
         now = time.monotonic()
         if now - self._refreshed >= _REFRESH_SECONDS:
             self._refreshed = now
             self._refresh()
             self._orders.send("progress", steps=self._steps)
-            if self._renewal.due(now):
+            if self._taking is None and self._renewal.due(now):
                 self._stop = self._renews = True
         due = now - self._saved >= self._rooms.config.state.checkpoint_seconds
         if due and self._rooms.clock_ns > 0:  # before the first step there is nothing to keep
@@ -231,17 +276,23 @@ class Analysis:
 
     def _drain(self) -> None:
         """The end: what still lies in the links, what is over, what goes on, and a last state."""
+        self._take_what_waits()
+        self._ending = []
+        self._go_over()
+        self._take_what_waits()
+        rooms = self._rooms
+        rooms.stages.so_far(rooms.results)
+        rooms.results.add_findings(rooms.gaps.so_far(rooms.clock_ns))
+        self._announce(at_the_end=True)
+        self._put_away()
+
+    def _take_what_waits(self) -> None:
         while len(self._links) and not all(link.last for link in self._links.all()):
             waiting = [link for link in self._links.all() if link.waits()]
             if not waiting:
                 break
             for link in waiting:
                 self._take_from(link)
-        rooms = self._rooms
-        rooms.stages.so_far(rooms.results)
-        rooms.results.add_findings(rooms.gaps.so_far(rooms.clock_ns))
-        self._announce(at_the_end=True)
-        self._put_away()
 
     def _put_away(self) -> None:
         """Write history and state, for the next life."""
@@ -315,9 +366,9 @@ class Analysis:
         self._rooms.results.close()
         self._rooms = Rooms(self._rooms.config, self._rooms.workers)
 
-    def _serve(self) -> Endpoint:
+    def _serve(self, config: Config) -> Endpoint:
         """Metrics and health, for Prometheus and for who supervises."""
-        metrics = self._rooms.config.metrics
+        metrics = config.metrics
 
         def exposition() -> bytes:
             return self._rooms.results.exposition.text()
@@ -326,11 +377,13 @@ class Analysis:
             return self._health.health(time.monotonic())
 
         try:
-            endpoint = Endpoint(metrics.address, metrics.port, exposition, health)
+            return Endpoint(metrics.address, metrics.port, exposition, health)
         except OSError as error:
             where = f"{metrics.address}:{metrics.port}"
             raise CommandEnd(USAGE, f"metrics cannot be served on {where}: {error.strerror}") from error
+
+    def _tell_port(self) -> None:
+        """Write where metrics are served, for the commands that ask."""
         place = places.runtime_directory(self._rooms.config.state) / places.METRICS_PORT
-        place.write_text(f"{endpoint.port}\n", encoding="ascii")
+        place.write_text(f"{self._endpoint.port}\n", encoding="ascii")
         os.chmod(place, 0o600)
-        return endpoint

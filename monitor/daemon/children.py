@@ -111,6 +111,11 @@ class Child:
             self.steps = steps
             self._moved, self._worked = time.monotonic(), self._cpu_seconds()
 
+    def begun_anew(self) -> None:
+        """It began its next life without ending its process."""
+        self.lives += 1
+        self.renewals += 1
+
     def stalled(self) -> bool:
         """Whether it lives, had begun to work, and no longer moves."""
         since = time.monotonic() - self._moved

@@ -46,7 +46,7 @@ def set_live(rooms: Rooms, parent: Order) -> None:
     exposition.set("model_age_seconds", max(age_ns, 0) / 1e9)
     exposition.set_each("model_trainings_total", {"taken": learning.taken, "refused": learning.refused})
     if stages.halves is not None:
-        exposition.set("half_flows_joined_total", stages.halves.meetings.met)
+        exposition.set("half_flows_joined_total", stages.halves.met)
         exposition.set_each("half_flows_given_up_total", stages.halves.given_up)
     rings = rooms.rings.sums()
     exposition.set("ring_received_packets_total", rings["received"])

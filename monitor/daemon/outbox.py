@@ -30,6 +30,7 @@ class Outbox:
         self._bytes = 0
         self._link: socket.socket | None = None
         self._over = False
+        self._ends = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._thread.start()
@@ -55,6 +56,23 @@ class Outbox:
             self._changed.notify_all()
             return True
 
+    def end(self) -> None:
+        """Nothing more is put; it hangs up by itself when all is sent. Does not wait for that."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify_all()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has hung up for good."""
+        return not self._thread.is_alive()
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that was put is sent."""
+        with self._changed:
+            return not self._waiting
+
     def close(self, wait_seconds: float) -> bool:
         """Send what waits, at most for so long, and hang up; whether all was sent."""
         with self._changed:
@@ -72,8 +90,12 @@ class Outbox:
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._over or (self._link is not None and bool(self._waiting)), _LOOK_SECONDS
+                    lambda: self._over or (self._link is not None if self._waiting else self._ends),
+                    _LOOK_SECONDS,
                 )
+                if self._ends and not self._waiting:
+                    self._hang_up()
+                    return
                 if self._over:
                     return
                 if self._link is None or not self._waiting:

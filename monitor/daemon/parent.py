@@ -19,7 +19,6 @@ from itertools import chain
 from monitor import garbage, places
 from monitor.config.config import Config
 from monitor.config.config_file import ConfigError
-from monitor.daemon import reload
 from monitor.daemon.children import Child, ended_how
 from monitor.daemon.control import ControlSocket, Question
 from monitor.daemon.notify import Notifier
@@ -28,6 +27,7 @@ from monitor.daemon.reload import Reload
 from monitor.daemon.taps import Tap, interfaces_of
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
 from sinks.metrics.overload_steps import OVERLOAD_STEPS
+from wire.capture.errors import CaptureError
 
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 1.0
@@ -169,8 +169,12 @@ class Parent:
             else:
                 self._refused = str(report["problem"])
                 self._stage = OVER
-        elif report["kind"] == "prepared" and self._reload is not None:
-            self._reload.heard(child, report["problem"])
+        elif report["kind"] in ("prepared", "taken"):
+            if "life" in report:  # in the same process: it needs a way for the new life's steps
+                child.begun_anew()
+                self._link(child)
+            if self._reload is not None:
+                self._reload.heard(child, report)
         if not self._ready and all(each.ready for each in self._children):
             self._ready = True
             self._notifier.ready(self._status())
@@ -189,8 +193,8 @@ class Parent:
                 if child.pid is None and child.due <= now:
                     self._start(child)
         self._end_stalls()
-        if self._reload is not None and self._reload.decided:
-            self._conclude(self._reload)
+        if self._reload is not None:
+            self._go_on_with(self._reload)
         if now - self._told >= _TELL_SECONDS:
             self._told = now
             for child in self._children:
@@ -308,20 +312,21 @@ class Parent:
             self._notifier.reloading()
             try:
                 config = self._read_config()
-                reload.refuse_what_needs_restart(self._config, config)
-            except (ConfigError, CommandEnd) as error:
+                self._reload = Reload(self._config, config, self._children, self._taps, question)
+            except (ConfigError, CommandEnd, CaptureError) as error:
                 problem = str(error)
-        if problem is None:
-            self._reload = Reload(config, self._children, question)
-            return
-        self._answer_reload(problem, question)
+        if problem is not None:
+            self._answer_reload(problem, question)
 
-    def _conclude(self, change: Reload) -> None:
-        change.conclude(self._children)
-        if change.problem is None:
-            self._config = change.config
-        self._reload = None
-        self._answer_reload(change.problem, change.asked_by)
+    def _go_on_with(self, change: Reload) -> None:
+        """When all have prepared it, all are told to take it; when all have, it is in effect."""
+        if not change.concluded and change.decided:
+            change.conclude(self._children)
+            if change.problem is None:
+                self._config = change.config
+        if change.over:
+            self._reload = None
+            self._answer_reload(change.problem, change.asked_by)
 
     def _answer_reload(self, problem: str | None, question: Question | None) -> None:
         self._reloads["taken" if problem is None else "refused"] += 1

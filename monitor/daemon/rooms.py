@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from detectors.kept_names import ids_again, strings_of
 from detectors.parts import Parts, under, within
 from monitor import __version__, places
 from monitor.config.config import Config
+from monitor.config.config_file import ConfigError
 from monitor.daemon import lessons
 from monitor.daemon.gaps import Gaps
 from monitor.daemon.totals import Totals
@@ -20,14 +21,26 @@ from monitor.models.feedback import feedback_file
 from monitor.models.store import ModelStore, models_folder
 from monitor.pipeline.handover import STEP_COUNTERS
 from monitor.pipeline.merge import PATIENCE_NS
-from monitor.pipeline.pipeline import AnalysisStages
+from monitor.pipeline.pipeline import AnalysisStages, Tables
 from monitor.pipeline.stages import StageSettings, settings_from
 from sinks.live_results import LiveResults, Places
 
-Prepared = tuple[Config, StageSettings, Detectors]
 #: Looks at the counters, a second apart, after which what is missing is lost.
 _QUIET_LOOKS = 3
 RING_COUNTERS = ("received", "kernel_drops", "freezes", "shown")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Another configuration, with all that may fail of it done.
+
+    tables: where workers begin anew with it, which they do when what their flows are made by changes.
+    """
+
+    config: Config
+    settings: StageSettings
+    detectors: Detectors
+    tables: Tables | None
 
 
 class Rooms:
@@ -36,6 +49,7 @@ class Rooms:
     def __init__(self, config: Config, workers: int) -> None:
         settings = live_settings(config)
         self.config = config
+        self._settings = settings
         self.workers = workers
         self.checkpoints = 0
         self.checkpoint_ns = 0
@@ -53,21 +67,42 @@ class Rooms:
     def prepare(self, config: Config) -> Prepared:
         """All that can fail of a change to another configuration."""
         settings = live_settings(config)
-        return config, settings, Detectors(settings.detectors, self.stages.strings)
+        if config.privacy.key_file is not None and settings.detectors.key != self._settings.detectors.key:
+            line = f"privacy.key_file: {config.privacy.key_file} 的内容已变，需重启才能生效 holds another key"
+            raise ConfigError([f"{line}; it takes effect with a restart, not with a reload"])
+        anew = (settings.flows, settings.names) != (self._settings.flows, self._settings.names)
+        tables = self.stages.tables(settings) if anew else None
+        strings = self.stages.strings if tables is None else tables.join.strings
+        return Prepared(config, settings, Detectors(settings.detectors, strings), tables)
 
     def commit(self, prepared: Prepared) -> None:
-        """Go on under the other configuration, with all that was counted and seen."""
-        self.config, settings, detectors = prepared
-        detectors.restore(self.stages.detectors.state())
-        detectors.recall(self.stages.detectors.learned())
-        self.stages.detectors = detectors
-        self.gaps.origin = _origin(settings)
+        """Go on under the other configuration, with all that was counted and seen.
+
+        Where it brings tables, the lives of all workers have ended.
+        """
+        self.config, self._settings = prepared.config, prepared.settings
+        if prepared.tables is not None:
+            self.stages.end_lives(self.results)
+        prepared.detectors.restore(self.stages.detectors.state())
+        prepared.detectors.recall(self.stages.detectors.learned())
         earlier = self.results
         earlier.flush()  # a history belongs to one configuration
-        results = _results(self.config, settings, self.stages)
+        if prepared.tables is not None:
+            self._take_up(prepared.tables)
+        self.stages.detectors = prepared.detectors
+        self.gaps.origin = _origin(prepared.settings)
+        results = _results(self.config, prepared.settings, self.stages)
         results.follow(earlier)
         self.results = results  # only now: a scrape may come at any time, and sees no counter fall
         earlier.close()
+
+    def _take_up(self, tables: Tables) -> None:
+        """Other tables, with the answers of DNS and the counters of those before."""
+        answers = self._answers()
+        counted = self.stages.join.counters
+        self.packets.add(**{f"names_{name}": count for name, count in counted.items()})
+        self.stages.take_up(tables)
+        self._apply_answers(answers)
 
     def keep_challenger(self) -> None:
         """Put what was learned since the last time into the store, or why it was refused. Raises OSError."""
@@ -117,11 +152,8 @@ class Rooms:
 
     def state(self) -> Parts:
         """Everything that a next life needs."""
-        answers = self.stages.join.answers_kept(self.clock_ns)
-        named = np.concatenate([answers["name"], answers["chain_end"]])
         return {
-            "answers": answers,
-            **under("names", strings_of(named, self.stages.strings)),
+            **self._answers(),
             **under("detectors", self.stages.detectors.state()),
             **under("results", self.results.state()),
             **under("gaps", self.gaps.state()),
@@ -132,15 +164,24 @@ class Rooms:
     def restore(self, parts: Parts, clock_ns: int) -> None:
         """Take a state and its event clock back. KeyError, ValueError: it is of another version."""
         self.stages.clock_ns = clock_ns
-        answers, names = parts["answers"].copy(), within("names", parts)
-        for field in ("name", "chain_end") if len(names["ends"]) else ():  # no answers, no names
-            answers[field] = ids_again(answers[field], names, self.stages.strings)
-        self.stages.join.apply(answers)
+        self._apply_answers(parts)
         self.stages.detectors.restore(within("detectors", parts))
         self.results.restore(within("results", parts))
         self.gaps.restore(within("gaps", parts))
         self.packets.restore(within("packets", parts))
         self.rings.restore(within("rings", parts))
+
+    def _answers(self) -> Parts:
+        """The answers of DNS that are alive, with their names."""
+        answers = self.stages.join.answers_kept(self.clock_ns)
+        named = np.concatenate([answers["name"], answers["chain_end"]])
+        return {"answers": answers, **under("names", strings_of(named, self.stages.strings))}
+
+    def _apply_answers(self, parts: Parts) -> None:
+        answers, names = parts["answers"].copy(), within("names", parts)
+        for field in ("name", "chain_end") if len(names["ends"]) else ():  # no answers, no names
+            answers[field] = ids_again(answers[field], names, self.stages.strings)
+        self.stages.join.apply(answers)
 
 
 def live_settings(config: Config) -> StageSettings:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from monitor.config.config import Capture
+from wire.capture.bpf import attach_filter, detach_filter
 from wire.capture.errors import CaptureError
 from wire.capture.frame_counter import FrameCounter
 from wire.capture.packet_socket import (
@@ -24,6 +25,8 @@ _MEMORY_SHARE = 1 / 32
 _MERGED_TIMEOUT_MS = 20
 #: How far the number of a group's successor is from its own.
 _NEXT_GROUP = 0x1001
+#: Tries to read two counters between two frames.
+_TRIES = 100
 _LEAST_RING_MIB, _MOST_RING_MIB = 16, 256
 
 
@@ -36,8 +39,9 @@ class Tap:
     def __init__(self, plan: SocketPlan, counted: bool = False, counter: FrameCounter | None = None) -> None:
         """Raises CaptureError."""
         self.plan = plan
-        self._counted = counted
+        self.counted = counted
         self._counter = counter
+        self._before_counter = 0  # frames by the time its counter began
         self._socket = open_packet_socket(plan)
         self._statistics = StatisticsReader(self._socket)
 
@@ -61,9 +65,9 @@ class Tap:
         The kernel forgets what it has told, so that nobody else may ask it. `received` counts what
         was dropped, too; `shown`, added up over all taps, what the interfaces had.
         """
-        shown = 0 if self._counter is None else self._counter.read()
+        shown = 0 if self._counter is None else self._before_counter + self._counter.read()
         told = self._statistics.read()
-        if not self._counted:
+        if not self.counted:
             shown = told.received
         return {
             "received": told.received,
@@ -71,6 +75,23 @@ class Tap:
             "freezes": told.freezes,
             "shown": shown,
         }
+
+    def count_all(self, counter: FrameCounter) -> None:
+        """Count all frames of the interface by a counter, which has begun; so far none was refused."""
+        for _ in range(_TRIES):
+            received = self._statistics.read().received
+            self._before_counter = received - counter.read()
+            if self._statistics.read().received == received:
+                break  # else a frame came between the two readings, and may be counted twice
+        self.counted, self._counter = True, counter
+
+    def put_filter(self, text: str | None, program: bytes | None) -> None:
+        """Judge frames by another filter from now on; None: take all. After OSError the old one stays."""
+        if program is not None:
+            attach_filter(self._socket, program)
+        elif self.plan.filter_text is not None:
+            detach_filter(self._socket)
+        self.plan = replace(self.plan, filter_text=text)
 
     def take_up_again(self) -> bool:
         """Replace the socket of an interface that was removed and is back; whether it did.

@@ -63,7 +63,7 @@ class HalfJoin:
 
     def __init__(self, max_flows: int, vlan: int) -> None:
         self.meetings = Meetings(max_flows, MAX_WORKERS, vlan, secrets.randbits(63))
-        self._rows_given_up = 0
+        self._met_before = self._refused_before = self._rows_given_up = 0
         self._deltas = _Waiting.nothing(DELTA)
         self._rows = _Waiting.nothing(FLOW_ROW)
 
@@ -82,9 +82,19 @@ class HalfJoin:
         return [] if joined is None else [joined]
 
     @property
+    def met(self) -> int:
+        """Parts that joined an earlier flow."""
+        return self._met_before + self.meetings.met
+
+    @property
     def given_up(self) -> dict[str, int]:
         """Flows that found no room, and rows that waited no longer."""
-        return {"flows": self.meetings.refused, "rows": self._rows_given_up}
+        return {"flows": self._refused_before + self.meetings.refused, "rows": self._rows_given_up}
+
+    def follow(self, earlier: HalfJoin) -> None:
+        """Go on counting where an earlier join ended."""
+        self._met_before = earlier.met
+        self._refused_before, self._rows_given_up = earlier.given_up["flows"], earlier.given_up["rows"]
 
     def forget_worker(self, worker: int) -> None:
         """A worker has died: its parts will say nothing more."""

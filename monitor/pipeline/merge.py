@@ -65,6 +65,10 @@ class Merge:
         """A worker is gone: nobody waits for it."""
         self._gone[worker] = True
 
+    def expect(self, worker: int) -> None:
+        """A worker that was gone sends again soon: it is waited for, as long as for one that stalls."""
+        self._gone[worker] = False
+
     def due(self) -> Due | None:
         """What everyone who is waited for has passed by now; None when that is nothing new."""
         passed = max(self._edge(), self._passed)

@@ -137,6 +137,14 @@ class Taker(Protocol):
         """Windows and findings that are decided."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What analysis keeps of flows that are open, made for the sizes of one configuration."""
+
+    join: NameJoin
+    halves: HalfJoin | None
+
+
 class AnalysisStages:
     """The rooms behind the workers: join, classes, windows, findings, and the records of all."""
 
@@ -151,15 +159,12 @@ class AnalysisStages:
 
         Raises what Detectors raises for a catalogue or model it cannot use.
         """
-        self.join = NameJoin(settings.names)
-        self.strings = self.join.strings
+        self._halves_may_part = halves_may_part and workers > 1
+        self._workers = workers
+        self._use(self.tables(settings))
         self.detectors = Detectors(settings.detectors, self.strings)
         self.clock_ns = 0  # the event clock that all workers have passed
         self.merge = Merge(workers, patience)
-        self.halves = None
-        if halves_may_part and workers > 1:
-            self.halves = HalfJoin(workers * settings.flows.max_flows, settings.flows.vlan_mode)
-        self._tongues = [_Tongue() for _ in range(workers)]
 
     def take(self, step: Step, results: Taker) -> None:
         """Take a step; each worker's own come in their order. What is due goes into `results`."""
@@ -180,12 +185,34 @@ class AnalysisStages:
         self.merge.leave(worker)
         self._pass(results)
 
-    def so_far(self, results: Taker) -> None:
-        """The daemon stops: what still waited, minutes that are over, findings that still go on."""
-        for worker in range(len(self._tongues)):
+    def tables(self, settings: StageSettings) -> Tables:
+        """Empty tables for other settings, to be taken up when the workers begin anew."""
+        halves = None
+        if self._halves_may_part:
+            halves = HalfJoin(self._workers * settings.flows.max_flows, settings.flows.vlan_mode)
+        return Tables(NameJoin(settings.names), halves)
+
+    def take_up(self, tables: Tables) -> None:
+        """Go on with other tables. After `end_lives`; string ids of before mean nothing afterwards.
+
+        The next lives of all workers are on their way.
+        """
+        if tables.halves is not None and self.halves is not None:
+            tables.halves.follow(self.halves)
+        self._use(tables)
+        for worker in range(self._workers):
+            self.merge.expect(worker)
+
+    def end_lives(self, results: Taker) -> None:
+        """The lives of all workers are over: what still waited for one of them waits no longer."""
+        for worker in range(self._workers):
             self.merge.leave(worker)
         self._pass(results)
         self.give_out_halves(results)
+
+    def so_far(self, results: Taker) -> None:
+        """The daemon stops: what still waited, minutes that are over, findings that still go on."""
+        self.end_lives(results)
         results.take(self.detectors.so_far(self.clock_ns))
 
     def finish(self, results: Results) -> None:
@@ -213,6 +240,11 @@ class AnalysisStages:
     def active_flows(self) -> int:
         """Flows in the tables of all workers."""
         return sum(tongue.active_flows for tongue in self._tongues)
+
+    def _use(self, tables: Tables) -> None:
+        self.join, self.halves = tables.join, tables.halves
+        self.strings = self.join.strings
+        self._tongues = [_Tongue() for _ in range(self._workers)]
 
     def _pass(self, results: Taker) -> None:
         due = self.merge.due()

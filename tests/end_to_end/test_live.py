@@ -75,7 +75,7 @@ def test_a_reload_under_traffic_loses_no_frame(settled: LiveDaemon) -> None:
             for text in (
                 good + "campus: {sensor: moved}\n",
                 good + "catalogue: {paths: [/nowhere]}\n",
-                good.replace("65536", "32768"),
+                good.replace("ring_mib: 32", "ring_mib: 16"),
             ):
                 settled.config.write_text(text)
                 done = subprocess.run(reload, cwd=settled.root, capture_output=True, text=True, check=False)
@@ -84,7 +84,7 @@ def test_a_reload_under_traffic_loses_no_frame(settled: LiveDaemon) -> None:
         settled.config.write_text(good)
     assert [answer.returncode for answer in answers] == [0, 2, 2], answers
     assert "/nowhere" in answers[1].stderr
-    assert "flows.max_flows" in answers[2].stderr
+    assert "capture.ring_mib" in answers[2].stderr
     eventually(lambda: settled.settled(settled.sent))
     metrics = settled.metrics()
     assert (metrics["reloads_total taken"], metrics["reloads_total refused"]) == (1, 2)

@@ -21,7 +21,8 @@ def work(orders: Orders) -> None:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     folder = Path(os.environ["PLACEHOLDER_LOG"])
     log = folder / f"{os.getpid()}.jsonl"
-    steps = 0
+    steps = next_life = 0
+    is_worker = False
     (folder / "pandas").write_text(str(_has_pandas()))
     if (folder / "refuses").exists():
         orders.send("refused", problem="no such list")
@@ -43,9 +44,14 @@ def work(orders: Orders) -> None:
                     return
                 file.write(json.dumps(order) + "\n")
                 file.flush()
+                is_worker = is_worker or (order["kind"] == "start" and "worker" in order)
                 if order["kind"] == "prepare":
+                    next_life = order["life"]
                     bad = json.loads(order["config"])["campus"]["id"] == "unusable"
                     orders.send("prepared", problem="no such catalogue" if bad else None)
+                elif order["kind"] == "commit":
+                    anew = is_worker and (folder / "begin anew").exists()
+                    orders.send("taken", **({"life": next_life} if anew else {}))
 
 
 def _has_pandas() -> bool:

@@ -90,3 +90,21 @@ def test_a_step_that_waits_holds_its_own_bytes_alone() -> None:
         outbox.link(ours)
         assert _receive(theirs, 1)[0].deltas["flow"].tolist() == [5, 6, 7]
         assert outbox.close(5)
+
+
+def test_a_life_that_is_over_hangs_up_when_all_is_sent() -> None:
+    strings = StringTable(100, 1_000)
+    outbox = Outbox(strings)
+    assert outbox.put(_step(strings, 1, "a.example"), 1)
+    assert outbox.put(_step(strings, 2), 1)
+    outbox.end()
+    assert not outbox.ended, "there is nobody to take them yet"
+    ours, theirs = socket.socketpair()
+    outbox.link(ours)
+    theirs.settimeout(30)
+    receiver = Receiver(theirs)
+    assert [receiver.receive().clock_ns, receiver.receive().clock_ns] == [1, 2]  # type: ignore[union-attr]
+    assert receiver.receive() is None, "it has hung up"
+    outbox._thread.join(30)
+    assert outbox.ended
+    theirs.close()

@@ -168,6 +168,22 @@ def test_a_good_configuration_is_taken_by_all(supervised: Supervised) -> None:
     assert json.loads(start[0]["config"])["campus"]["id"] == "two"  # type: ignore[index]
 
 
+def test_a_life_that_begins_in_the_same_process_is_linked_and_no_restart(supervised: Supervised) -> None:
+    (supervised.log / "begin anew").touch()
+    before = supervised.children()
+    supervised.write_config("two")
+    assert ask(supervised.control, "reload", 30)["ok"] is True
+    assert supervised.children() == before
+    assert [child["restarts"] for child in supervised.facts()["children"]] == [0, 0, 0]  # type: ignore[attr-defined]
+
+    def lives(of: str) -> list[object]:
+        orders = supervised.orders_to(before[of])
+        return sorted(order["life"] for order in orders if order["kind"] == "link")  # type: ignore[type-var]
+
+    eventually(lambda: lives("analysis") == [1, 1, 2, 2])
+    eventually(lambda: lives("worker 0") == lives("worker 1") == [1, 2])
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
