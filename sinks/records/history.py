@@ -84,7 +84,7 @@ class History:
         fresh = {piece: digest for piece in pieces if (digest := _digest(piece)) not in joined}
         if not fresh:
             return
-        tables = chain(_row_groups(earlier), (pq.read_table(piece) for piece in fresh))
+        tables = chain(_row_groups(earlier), (pq.ParquetFile(piece).read() for piece in fresh))
         self._write(whole, tables, ",".join([*joined, *fresh.values()]))
 
     def _write(self, path: Path, tables: Iterable[pa.Table], joined: str = "") -> None:
