@@ -12,6 +12,7 @@ from monitor import garbage
 from monitor.daemon import privileges
 from monitor.daemon.orders import Orders
 
+
 class _WithoutPandas(MetaPathFinder):
     """pyarrow would import pandas, where there is one, to see whether what it is given is a part of it.
 
