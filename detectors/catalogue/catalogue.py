@@ -305,9 +305,9 @@ class Catalogue:
         )
 
     def _add_files(self, services: Sequence[Service], layer: Layer, errors: list[str]) -> None:
-        """Entries of a layer of files, in which a name may stand once."""
+        """Entries of a layer of files, in which a name may stand once: as a word of labels besides."""
         sources: dict[str, int] = {}
-        seen: dict[str, tuple[str, int]] = {}
+        seen: dict[tuple[str, bool], tuple[str, int]] = {}
         for service in services:
             if service.path not in sources:
                 sources[service.path] = len(self._sources)
@@ -316,7 +316,7 @@ class Catalogue:
             forms = [form for form, names in zip(_FILE_FORMS, by_form, strict=True) for _ in names]
             names = [name for names in by_form for name in names]
             for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
-                other = seen.setdefault(name, (service.file, line))
+                other = seen.setdefault((name, forms[at] == WORD), (service.file, line))
                 if other != (service.file, line):
                     where = f"{other[0]}:{other[1]}"
                     errors.append(

@@ -147,6 +147,9 @@ SELF_NAMED = {
     "x-analytics.us-east-1.amazonaws.com": None,  # anyone's, right below a public suffix
     "affiliate.example.com": "self-named-ads",
     "stape-server2.example.com": "self-named-analytics",
+    "click.mail.example.com": "self-named-analytics",
+    "click-shop.example.com": None,  # as a part it tells nothing
+    "click-ads.example.com": "self-named-ads",
     "ads.umeng.com.evil.org": None,
     "ads.umeng.evil.org": None,
     "umeng.com.ads.evil.org": None,
