@@ -99,7 +99,10 @@ class HostMemory:
     def _grow(self, more: int) -> None:
         self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])
         for name, (dtype, shape) in self._shapes.items():
-            self._columns[name] = np.concatenate([self._columns[name], np.zeros((more, *shape), dtype)])
+            # A page that no host has written to yet is not there: the columns of hours take 4 KB a host.
+            grown = np.zeros((len(self._columns[name]) + more, *shape), dtype)
+            grown[: self._count] = self._columns[name][: self._count]
+            self._columns[name] = grown
 
     def _evict(self, number: int, keep: NDArray[np.uint64]) -> None:
         last = self._last_ns[self._row].copy()

@@ -7,11 +7,14 @@ failed, what was sent out in quantity, and logins; and when a host opened connec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import tzinfo
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.columns import Columns
 from detectors.grouping import address_ids, combined, count, distinct, share, total
 from detectors.host_and_peer import HOST_AND_PEER
 from detectors.host_rows import AS_CLIENT
@@ -31,6 +34,7 @@ MOST_HOSTS = 2
 #: A port, or a peer, whose tries failed to this share was scanned; those that answered belong to it.
 LEAST_FAILED = 0.8
 _FIN, _RST = 0x01, 0x04
+_ByName = Columns | Mapping[str, NDArray[Any]]
 _PLACE = ("host_hi", "host_lo", "peer_hi", "peer_lo", "server_port", "protocol", "peer_internal")
 _ADDED = ("bytes_out", "bytes_in", "opened", "failed", "entered", "short_sessions")
 
@@ -56,39 +60,49 @@ HOUR_ROW = np.dtype(
 )
 
 
-def places_of_minutes(rows: NDArray[np.void]) -> NDArray[np.void]:
+def places_of_minutes(rows: Columns) -> NDArray[np.void]:
     """HOUR_ROWs of closed minutes' HOST_ROWs: of clients, over TCP and UDP, one for each host and place."""
     ours = (rows["role"] == AS_CLIENT) & (rows["group"] == 0)
-    rows = picked(rows, ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP)))
-    made = np.zeros(len(rows), HOUR_ROW)
-    made["window_start_ns"] = rows["window_start_ns"] - rows["window_start_ns"] % HOUR_NS
-    for name in (*_PLACE, "bytes_out", "bytes_in", "category", "named"):
-        made[name] = rows[name]
-    ended = (rows["flags_client"] | rows["flags_server"]) & (_FIN | _RST) != 0
-    small = rows["bytes_out"] + rows["bytes_in"] <= MOST_BYTES
-    made["most_bytes_out"] = rows["bytes_out"]
-    made["opened"] = rows["opened"]
-    made["failed"] = rows["failed"]
-    made["short_sessions"] = (rows["opened"] == 1) & (rows["established"] == 1) & ended & small
-    made["entered"] = _entered(rows)
-    return merged_places(made)
+    at = np.flatnonzero(ours & ((rows["protocol"] == TCP) | (rows["protocol"] == UDP)))
+    taken = (*_PLACE, "bytes_out", "bytes_in", "category", "named", "opened", "failed", "window_start_ns")
+    made = {name: rows[name][at] for name in taken}
+    made["window_start_ns"] -= made["window_start_ns"] % HOUR_NS
+    established = rows["established"][at] == 1
+    ended = (rows["flags_client"][at] | rows["flags_server"][at]) & (_FIN | _RST) != 0
+    small = made["bytes_out"] + made["bytes_in"] <= MOST_BYTES
+    inside = (made["protocol"] == TCP) & established & (made["peer_internal"] == 1)
+    made["most_bytes_out"] = made["bytes_out"]
+    made["short_sessions"] = (made["opened"] == 1) & established & ended & small
+    made["entered"] = inside & IS_ADMINISTRATION[made["server_port"]]
+    return _merged(made)
 
 
 def merged_places(rows: NDArray[np.void]) -> NDArray[np.void]:
     """HOUR_ROWs of open hours, those of one hour, host and place made one; in an order of their own."""
-    if len(rows) == 0:
-        return rows
+    return _merged(Columns(rows))
+
+
+def _merged(rows: _ByName) -> NDArray[np.void]:
+    """The same, of rows by their columns."""
+    start_ns, category, named = rows["window_start_ns"], rows["category"], rows["named"]
+    if len(start_ns) == 0:
+        return np.zeros(0, HOUR_ROW)
     port = rows["server_port"].astype(np.int64) * 256 + rows["protocol"]
-    group, first = _groups(rows, rows["window_start_ns"] // HOUR_NS, port)
-    if len(first) == len(rows):
-        return picked(rows, first)
-    made = picked(rows, first)
+    group, first = _groups(rows, start_ns // HOUR_NS, port)
+    made = np.zeros(len(first), HOUR_ROW)
+    for name in ("window_start_ns", *_PLACE):
+        made[name] = rows[name][first]
     for name in _ADDED:
         made[name] = total(group, rows[name], len(first))
-    most = np.lexsort((rows["named"], rows["category"], rows["most_bytes_out"], group))
-    last = np.r_[np.flatnonzero(np.diff(group[most])), len(most) - 1]
+    # Most places have one row; only the others are sorted for the flow that sent most.
+    several = np.flatnonzero(np.bincount(group)[group] > 1)
+    keys = (named, category, rows["most_bytes_out"], group)
+    order = several[np.lexsort([key[several] for key in keys])]
+    last = order[np.diff(group[order], append=-1) != 0]
+    most = first.copy()
+    most[group[last]] = last
     for name in ("most_bytes_out", "category", "named"):
-        made[name] = rows[name][most[last]]
+        made[name] = rows[name][most]
     return made
 
 
@@ -138,12 +152,6 @@ def _of_telling_hosts(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     return telling[host]
 
 
-def _entered(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """HOST_ROWs of connections that were established to an administration port of an internal peer."""
-    inside = (rows["protocol"] == TCP) & (rows["established"] == 1) & (rows["peer_internal"] == 1)
-    return np.asarray(inside & IS_ADMINISTRATION[rows["server_port"]])
-
-
 def _failed_share(made: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.float64]:
     """Of the tried rows of one hour and host with the same key, the share that failed."""
     hour = made["window_start_ns"] // HOUR_NS
@@ -155,7 +163,7 @@ def _failed_share(made: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.
 
 
 def _groups(
-    rows: NDArray[np.void], hour: NDArray[np.int64], port: NDArray[np.int64]
+    rows: NDArray[np.void] | _ByName, hour: NDArray[np.int64], port: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number the distinct (hour, host, peer, port); each row's number, and a row of each number."""
     host, _ = address_ids(rows["host_hi"], rows["host_lo"])

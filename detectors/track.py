@@ -228,7 +228,7 @@ class HostTrack:
                     self._kept.add(rows)
             if name in _HOURS_OF:
                 hours, wanted = _HOURS_OF[name]
-                self.lanes[hours].windows.add(wanted(rows))
+                self.lanes[hours].windows.add(wanted(rows, columns))
             shaped = lane.shape(rows)
             if name in ("host", "place-hours"):
                 carriers[name] = rows
@@ -270,9 +270,9 @@ class HostTrack:
 
 
 #: Closed minutes of a lane make the hours of another, which stands behind it; the rows it wants of them.
-_HOURS_OF: dict[str, tuple[str, RowsOfRows]] = {
-    "host": ("place-hours", places_of_minutes),
-    "open": ("open-hours", lambda rows: rows),
+_HOURS_OF: dict[str, tuple[str, Callable[[NDArray[np.void], Columns], NDArray[np.void]]]] = {
+    "host": ("place-hours", lambda _, columns: places_of_minutes(columns)),
+    "open": ("open-hours", lambda rows, _: rows),
 }
 
 

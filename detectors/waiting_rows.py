@@ -10,6 +10,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from detectors.parts import Parts
+from wire.record_arrays import as_bytes
 
 _LEVEL = 1
 _ABOUT = 4  # bytes, rows, first and last minute
@@ -53,7 +54,7 @@ class WaitingRows:
 
 def _packed(rows: NDArray[np.void]) -> bytes:
     """What the library returns keeps the room that the rows might have taken; a copy does not."""
-    return bytes(memoryview(zstandard.compress(rows.tobytes(), _LEVEL)))
+    return bytes(memoryview(zstandard.compress(as_bytes(rows).view(np.uint8).data, _LEVEL)))
 
 
 def packed_state(waiting: list[WaitingRows]) -> Parts:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.campus_networks import DEFAULT_NETWORKS
+from detectors.columns import Columns
 from detectors.findings import Origin
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Learner, Schedule
@@ -57,7 +58,7 @@ def seen(
         made = deltas(*told)
         made["window_start_ns"] += HOUR_START - START
         known = verdicts(made, named=[named] * len(made))
-        places = places_of_minutes(rows_of_hosts(made, known, Ends.of(made, CAMPUS)))
+        places = places_of_minutes(Columns(rows_of_hosts(made, known, Ends.of(made, CAMPUS))))
         rows = rows_of_hours(places, zone)
         for watch in watches:
             found |= {(signal.pattern or "", signal.host[1] & 255) for signal in watch.take(rows)}
@@ -147,8 +148,8 @@ def test_an_hour_is_the_same_however_its_rows_were_made_one(
     )  # fmt: skip
     rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
     rows["category"] = np.arange(len(rows)) % 5
-    whole = places_of_minutes(rows)
-    parts = [places_of_minutes(part) for part in (rows[at:], rows[:at])]
+    whole = places_of_minutes(Columns(rows))
+    parts = [places_of_minutes(Columns(part)) for part in (rows[at:], rows[:at])]
     again = merged_places(np.concatenate(parts))
     assert again.tobytes() == whole.tobytes()
     seen: dict[tuple[int, ...], list[int]] = {}
@@ -169,7 +170,7 @@ def test_an_hour_is_the_same_however_its_rows_were_made_one(
 
 def test_a_host_that_comes_again_takes_no_more_room() -> None:
     made = deltas(*({"server": neighbour(at % 40), "flow": at} for at in range(400)))
-    rows = places_of_minutes(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS)))
+    rows = places_of_minutes(Columns(rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))))
     own = rows[rows["peer_internal"] == 1]
     windows = HostWindows(3 * len(own), HOUR_NS, merged_places)
     for _ in range(60):
