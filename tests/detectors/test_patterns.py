@@ -182,6 +182,24 @@ def test_the_target_of_login_attempts_in_one_network_is_no_worm() -> None:
     assert patterns(*neighbours) == {("scan-horizontal", 1)}
 
 
+def test_what_no_span_reaches_any_more_is_let_go() -> None:
+    """Also when nothing comes that a pattern looks for: a flood's rows would else lie there until then."""
+    watches = [Watch(pattern, 10_000) for pattern in OF_HOST_ROWS]
+    longest = max(pattern.span for pattern in OF_HOST_ROWS)
+    busy = [*scan(range(1, 200)), *[SSH_TRY] * 20, PING, UPLOAD, WEB_TRY]
+    held = []
+    for minute in range(longest + 1):
+        made = deltas(*({"minute": minute, "flow": at, **flow} for at, flow in enumerate(busy or [{}])))
+        rows = rows_of_hosts(made, verdicts(made), Ends.of(made, CAMPUS))
+        summarise(rows)
+        for watch in watches:
+            watch.take(rows)
+        held.append(sum(len(watch.state().get("recent", ())) for watch in watches))
+        busy = []
+    assert held[0] > 200
+    assert held[-1] == 0
+
+
 def test_the_closed_set() -> None:
     assert PATTERN_NAMES == (
         "address-sweep", "beacon", "brute-force", "dga", "dns-tunnel", "exfiltration", "flood", "icmp-tunnel",

@@ -149,20 +149,33 @@ class Watch:
 
         columns: of these rows, where other watches read them, too.
         """
-        chosen = np.flatnonzero(self._pattern.select(Columns(rows) if columns is None else columns))
+        columns = Columns(rows) if columns is None else columns
+        chosen = np.flatnonzero(self._pattern.select(columns))
         if len(chosen) == 0:
+            if self._recent is not None and len(rows):
+                self._forget(int(columns["window_start_ns"].max()))
             return []
         new = picked(rows, chosen)
         ends = np.unique(new["window_start_ns"])
         recent = new if self._recent is None else joined([self._recent, new])
-        reach = (self._pattern.span - 1) * self._pattern.unit_ns
-        recent = picked(recent, recent["window_start_ns"] >= int(ends[0]) - reach)
+        recent = picked(recent, recent["window_start_ns"] >= int(ends[0]) - self._reach_ns)
         many = self._of_busy_hosts(recent)
         signals = self._pattern.judge(self._span(many, ends)) if len(many) else []
-        kept = picked(recent, recent["window_start_ns"] > int(ends[-1]) - reach)
-        self.shed += max(len(kept) - self._max_rows, 0)
-        self._recent = kept[-self._max_rows :] if reach else None
+        self._recent = recent
+        self._forget(int(ends[-1]))
         return signals
+
+    @property
+    def _reach_ns(self) -> int:
+        """How far before the last unit of a span its first one lies."""
+        return (self._pattern.span - 1) * self._pattern.unit_ns
+
+    def _forget(self, last_ns: int) -> None:
+        """Let go what no span reaches that ends after this unit: a flood's rows are many."""
+        assert self._recent is not None
+        kept = picked(self._recent, self._recent["window_start_ns"] > last_ns - self._reach_ns)
+        self.shed += max(len(kept) - self._max_rows, 0)
+        self._recent = kept[-self._max_rows :] if len(kept) else None
 
     def state(self) -> Parts:
         """The rows it remembers, and what it shed."""
