@@ -192,7 +192,7 @@ class Analysis:
                 config = Config.model_validate_json(order["config"])
                 self._prepared = self._rooms.prepare(config)
                 if config.metrics != self._rooms.config.metrics:
-                    self._prepared_endpoint = self._serve(config)
+                    self._prepared_endpoint = self._serve(config, self._endpoint)
         except CommandEnd as end:
             problem = end.message
             self._discard()
@@ -217,7 +217,9 @@ class Analysis:
         if self._taking is None or any(self._links.of(link.worker) is link for link in self._ending):
             return
         self._rooms.commit(self._taking)
-        self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
+        if self._taking.tables is not None:
+            self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
+            self._saved = -math.inf  # the lives before tell a successor no more what they had counted
         if self._prepared_endpoint is not None:
             earlier, self._endpoint = self._endpoint, self._prepared_endpoint
             self._prepared_endpoint = None
@@ -366,7 +368,7 @@ class Analysis:
         self._rooms.results.close()
         self._rooms = Rooms(self._rooms.config, self._rooms.workers)
 
-    def _serve(self, config: Config) -> Endpoint:
+    def _serve(self, config: Config, follows: Endpoint | None = None) -> Endpoint:
         """Metrics and health, for Prometheus and for who supervises."""
         metrics = config.metrics
 
@@ -377,7 +379,7 @@ class Analysis:
             return self._health.health(time.monotonic())
 
         try:
-            return Endpoint(metrics.address, metrics.port, exposition, health)
+            return Endpoint(metrics.address, metrics.port, exposition, health, follows)
         except OSError as error:
             where = f"{metrics.address}:{metrics.port}"
             raise CommandEnd(USAGE, f"metrics cannot be served on {where}: {error.strerror}") from error
@@ -385,5 +387,8 @@ class Analysis:
     def _tell_port(self) -> None:
         """Write where metrics are served, for the commands that ask."""
         place = places.runtime_directory(self._rooms.config.state) / places.METRICS_PORT
-        place.write_text(f"{self._endpoint.port}\n", encoding="ascii")
-        os.chmod(place, 0o600)
+        try:
+            place.write_text(f"{self._endpoint.port}\n", encoding="ascii")
+            os.chmod(place, 0o600)
+        except OSError as error:
+            tell(f"{place} 未能写入 could not be written: {error.strerror}")

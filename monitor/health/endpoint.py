@@ -7,8 +7,10 @@ connections are few and short-lived, since who scrapes or probes is one program 
 from __future__ import annotations
 
 import json
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,12 +26,25 @@ class Endpoint:
     """Serves from threads of its own until closed. Raises OSError where the port cannot be had.
 
     metrics: makes the exposition. health: the verdict of this moment; None: it is only played.
+    follows: one that will be closed, and may have the same port at another address.
     """
 
     def __init__(
-        self, address: str, port: int, metrics: Callable[[], bytes], health: Callable[[], Health] | None
+        self,
+        address: str,
+        port: int,
+        metrics: Callable[[], bytes],
+        health: Callable[[], Health] | None,
+        follows: Endpoint | None = None,
     ) -> None:
         self._server = _Server((address, port), metrics, health)
+        try:
+            with _shared_port([self._server.socket, *([follows._server.socket] if follows else [])]):
+                self._server.server_bind()
+                self._server.server_activate()  # the kernel looks at the port once more
+        except OSError:
+            self._server.server_close()
+            raise
         self.port: int = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="endpoint", daemon=True)
         self._thread.start()
@@ -38,6 +53,19 @@ class Endpoint:
         """Let go of the port."""
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def _shared_port(sockets: list[socket.socket]) -> Iterator[None]:
+    """Several sockets of ours, and of nobody else, may have one port while this lasts."""
+    several = len(sockets) > 1
+    for each in sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, several)
+    try:
+        yield
+    finally:
+        for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, False)
 
 
 class _Server(ThreadingHTTPServer):
@@ -53,7 +81,7 @@ class _Server(ThreadingHTTPServer):
         self.metrics = metrics
         self.health = health
         self._slots = threading.BoundedSemaphore(_MOST_CONNECTIONS)
-        super().__init__(place, _Handler)
+        super().__init__(place, _Handler, bind_and_activate=False)
 
     def process_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
         """A bounded number at a time; who comes beyond is turned away."""

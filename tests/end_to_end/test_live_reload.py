@@ -138,6 +138,9 @@ def test_metrics_move_to_another_port(daemon: LiveDaemon) -> None:
     assert int((daemon.folder / "run" / "metrics.port").read_text()) == port
     with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
         assert answer.status == 200
+    assert reload(daemon, ("port: 0", f"port: {port}, address: 0.0.0.0"))["ok"], "the same port elsewhere"
+    with urlopen(f"http://127.0.0.2:{port}/healthz", timeout=10) as answer:
+        assert answer.status == 200
     assert daemon.metrics()["decoded_packets_total"] >= before["decoded_packets_total"]
 
 
