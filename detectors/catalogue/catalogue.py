@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ _GENERAL = CATEGORIES.index("general")
 _VARIOUS = "various"
 _OF_NETWORKS = ("advertising", "tracking")
 _DIGITS = "0123456789"
+_KEPT_LABELS = 1 << 14
 _FILE_FORMS = (SUFFIX, HOST, LABEL, WORD)
 
 
@@ -100,6 +102,7 @@ class Catalogue:
             raise CatalogueError(errors)
         self._index = EntryIndex(self._entries)
         self._scan = NameScan(self._entries)
+        self._told_by = lru_cache(_KEPT_LABELS)(self._telling)  # hosts share their labels: www, api, cdn
         self._known = self._known_domains((*services, *overrides))
 
     @classmethod
@@ -150,13 +153,14 @@ class Catalogue:
     def decide_all(self, strings: StringTable, names: NDArray[np.int32]) -> NDArray[np.int32]:
         """As `decide`, of many string ids (>= 0) at once; few are left to be looked at one by one."""
         count, best = self._scan.holding(strings, names)
-        for at in np.flatnonzero(count == 0).tolist():
-            best[at] = self._by_label(strings[int(names[at])])
         single = np.flatnonzero(count == 1)
-        settled = single[self._settled(best[single], strings.lengths(names[single]))]
-        count[settled] = 0
-        for at in np.flatnonzero(count).tolist():
+        lifts, yields = self._exceptions_and_yielding(best[single], strings.lengths(names[single]))
+        for at in (*np.flatnonzero(count > 1).tolist(), *single[lifts].tolist()):
             best[at] = self.decide(strings[int(names[at])])
+        for at in (*np.flatnonzero(count == 0).tolist(), *single[yields & ~lifts].tolist()):
+            by_label = self._by_label(strings[int(names[at])])
+            if by_label >= 0:
+                best[at] = by_label
         return best
 
     def classes_of(self, entries: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
@@ -221,7 +225,7 @@ class Catalogue:
                 return index if self._believed(labels, at) else -1
         return -1
 
-    def _told_by(self, label: str) -> int:
+    def _telling(self, label: str) -> int:
         """The entry for a label as a whole, else for a word in it; -1 without or when that says nothing."""
         for index in self._index.find(label.encode()):
             if self._entries.flags[index] & FORMS == LABEL:
@@ -281,8 +285,10 @@ class Catalogue:
         overrides = self._sources[self._entries.sources[best]].layer is Layer.OVERRIDE
         return shorter and not overrides and self.category_of(best) in _YIELDING
 
-    def _settled(self, entries: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Where an entry, the only one that holds for a name of that length, decides it at once."""
+    def _exceptions_and_yielding(
+        self, entries: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of entries that hold for names of these lengths: exceptions, and where `_yields` says so."""
         column = self._entries.column
         flags, ends = column("flags")[entries], column("ends")
         own = ends[entries] - np.where(entries > 0, ends[entries - 1], 0)
@@ -290,7 +296,7 @@ class Catalogue:
         override = np.array([source.layer is Layer.OVERRIDE for source in self._sources], np.bool_)
         category = np.array(self._category, np.int64)[column("owners")[entries]]
         yields = shorter & ~override[column("sources")[entries]] & np.isin(category, _YIELDING)
-        return np.asarray((flags & EXCEPTION == 0) & ~yields)
+        return flags & EXCEPTION != 0, yields
 
     def _match(self, index: int) -> Match:
         entries = self._entries

@@ -237,6 +237,12 @@ def _window_of(row: tuple[Any, ...]) -> ServiceWindow:
     return ServiceWindow(**figures)
 
 
+def _devices(rows: NDArray[np.void]) -> int:
+    """Devices among USE rows, in which a device's stand together."""
+    hi, lo = rows["device_hi"], rows["device_lo"]
+    return int(np.count_nonzero((hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1]))) + bool(len(rows))
+
+
 def service_windows(
     number: int, uses: NDArray[np.void], links: NDArray[np.void] | None
 ) -> Iterator[ServiceWindow]:
@@ -247,11 +253,10 @@ def service_windows(
     for service in sorted({*parts, *linked}):
         part = parts.get(service, uses[:0])
         link = nothing if links is None else links[service]
-        pairs = np.stack([part["device_hi"], part["device_lo"]], axis=1)
         yield ServiceWindow(
             service=service,
             start_ns=number * WINDOW_NS,
-            devices=len(np.unique(pairs, axis=0)),
+            devices=_devices(part),
             opened=int(part["flows"].sum()),
             up=int(part["up"].sum()),
             down=int(part["down"].sum()),
