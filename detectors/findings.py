@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from detectors.window_features import SECOND_NS
+
 SCHEMA = 1
 SUBJECT_KINDS = ("host", "service", "app", "app-third-party", "operator", "campus", "sensor")
-_SECOND_NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,6 +85,6 @@ class Origin:
 
 def rfc3339(time_ns: int) -> str:
     """A time of nanoseconds since 1970 as RFC 3339 text in UTC."""
-    seconds, nanoseconds = divmod(time_ns, _SECOND_NS)
+    seconds, nanoseconds = divmod(time_ns, SECOND_NS)
     moment = _EPOCH + timedelta(seconds=seconds)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"

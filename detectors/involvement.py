@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.grouping import address_ids, combined
-from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, SECOND_NS
 from wire.record_arrays import picked
 
-_SECOND_NS = 1_000_000_000
 #: How a window's host took part; of several ways the last in this order counts.
 ROLES = ("none", "touched", "subject")
 NONE, TOUCHED, SUBJECT = range(3)
@@ -56,10 +55,10 @@ def touched_by(
     rows: NDArray[np.void], peer: NDArray[np.int64], seconds: int, confidence: float
 ) -> NDArray[np.void]:
     """INVOLVED of the peers alone, as in `involved`; the rows may be of parts of the windows."""
-    window = rows["window_start_ns"] // (seconds * _SECOND_NS)
+    window = rows["window_start_ns"] // (seconds * SECOND_NS)
     _, first = combined(window - window.min(), peer)
     made = np.zeros(len(first), INVOLVED)
-    made["window_start_ns"] = window[first] * seconds * _SECOND_NS
+    made["window_start_ns"] = window[first] * seconds * SECOND_NS
     made["host_hi"], made["host_lo"] = rows["peer_hi"][first], rows["peer_lo"][first]
     made["seconds"], made["role"], made["confidence"] = seconds, TOUCHED, confidence
     return made

@@ -38,10 +38,9 @@ from detectors.settings import DetectorSettings
 from detectors.track import HostTrack, Judged
 from detectors.use.app_day import AppDay
 from detectors.use.entrance import Entrance
+from detectors.window_features import SECOND_NS
 from wire.names.strings import StringTable
 from wire.record_arrays import joined, picked
-
-_SECOND_NS = 1_000_000_000
 
 
 class Detectors:
@@ -156,7 +155,7 @@ class Detectors:
 
     def advance(self, clock_ns: int) -> Judged:
         """Close the minutes that are over by the event clock, after the configured grace."""
-        before_ns = clock_ns - self._settings.grace_seconds * _SECOND_NS
+        before_ns = clock_ns - self._settings.grace_seconds * SECOND_NS
         judged = self._hosts.advance(before_ns)
         self._riders.advance(before_ns)
         told = self._policy.advance(clock_ns, self.hosts_are_clients, self.embeddings)

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.window_features import SECOND_NS
+
 NIGHT_ENDS = 6
-_SECOND_NS = 1_000_000_000
 
 
 def local_time(start_ns: int, zone: tzinfo) -> datetime:
     """A time in the campus's zone."""
-    return datetime.fromtimestamp(start_ns // _SECOND_NS, UTC).astimezone(zone)
+    return datetime.fromtimestamp(start_ns // SECOND_NS, UTC).astimezone(zone)
 
 
 def at_night(start_ns: NDArray[np.int64], zone: tzinfo) -> NDArray[np.bool_]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from detectors.asked_names import BITS_UNIT
 from detectors.grouping import share
 
-MINUTE_NS = 60_000_000_000
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
 MINUTE_SECONDS, HOUR_SECONDS = 60, 3_600
 

@@ -24,13 +24,12 @@ from detectors.forest.host_groups import GROUPS
 from detectors.forest.model import Model, with_peaks
 from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
-from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS, SECOND_NS, WINDOW
 
 FILE_SCHEMA = 1
 #: Of one incident: its first minutes, its last hours.
 MOST_MINUTES, MOST_HOURS = 30, 6
 MOST_INCIDENTS = 500
-_SECOND_NS = 1_000_000_000
 #: Of each window, by the name of the array; `start` and `incident` stand for time and host.
 _TYPES = {"seconds": "i4", "group": "u1", "features": "f4", "usual": "f2", "deviation": "f2"}
 _HOST_HI = 1 << 63  # no host of a campus
@@ -112,7 +111,7 @@ def save(incidents: Incidents, path: Path) -> None:
     windows = incidents.windows
     arrays: Arrays = {name: windows[name].astype(kind) for name, kind in _TYPES.items()}
     arrays["incident"] = windows["host_lo"].astype(np.int32)
-    arrays["start"] = (windows["window_start_ns"] // _SECOND_NS).astype(np.int32)
+    arrays["start"] = (windows["window_start_ns"] // SECOND_NS).astype(np.int32)
     array_file.write(path, {"schema": FILE_SCHEMA, "incidents": list(incidents.names)}, arrays)
 
 
@@ -130,7 +129,7 @@ def load(path: Path) -> Incidents:
             windows[name] = arrays[name]
         at = arrays["incident"]
         windows["host_hi"], windows["host_lo"] = _HOST_HI, at
-        windows["window_start_ns"] = arrays["start"].astype(np.int64) * _SECOND_NS
+        windows["window_start_ns"] = arrays["start"].astype(np.int64) * SECOND_NS
         known = np.isin(windows["seconds"], (MINUTE_SECONDS, HOUR_SECONDS)) & (windows["group"] < len(GROUPS))
         if not known.all() or (len(at) and not 0 <= at.min() <= at.max() < len(names)):
             raise ValueError("a window of no incident, length or group")

@@ -23,9 +23,8 @@ from detectors.forest.sample import Sample
 from detectors.forest.scorers import score
 from detectors.forest.strange import Strange
 from detectors.parts import Parts, json_of, of_json, under, within
-from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, SECOND_NS, WINDOW
 
-_SECOND_NS = 1_000_000_000
 #: As `collect_seconds`: a century, in which nothing is learned.
 NEVER = 100 * 366 * 86_400
 #: So long after an attempt for which there was too little another one is made.
@@ -107,9 +106,9 @@ class Learner:
             self._first_ns = int(windows["window_start_ns"].min())
         schedule = self.schedule
         due_ns = (
-            self._first_ns + schedule.collect_seconds * _SECOND_NS
+            self._first_ns + schedule.collect_seconds * SECOND_NS
             if self.trainings == 0
-            else self.trained_ns + schedule.retrain_seconds * _SECOND_NS
+            else self.trained_ns + schedule.retrain_seconds * SECOND_NS
         )
         if self._outcome is None and now_ns >= max(due_ns, self._tried_ns + _RETRY_NS):
             self._learn(now_ns)
@@ -186,7 +185,7 @@ class Learner:
 
     def _learn(self, now_ns: int) -> None:
         self._tried_ns = now_ns  # if it fails, too: what is too little now is so in a minute
-        oldest_ns = now_ns - self.schedule.horizon_seconds * _SECOND_NS
+        oldest_ns = now_ns - self.schedule.horizon_seconds * SECOND_NS
         self._sample.forget(oldest_ns)
         self._found.forget(oldest_ns)
         if len(self._sample) < self.schedule.least_windows:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.forest.found import Found
-from detectors.window_features import MINUTE_NS, WINDOW
+from detectors.window_features import MINUTE_NS, SECOND_NS, WINDOW
 
 #: Windows are kept from this p-value of their own, or of their test, on.
 _LEVEL = 0.01
@@ -38,6 +38,6 @@ class Strange:
     def of(self, host: tuple[int, int], start_ns: int, end_ns: int) -> NDArray[np.void]:
         """Those of a host that touch a span of time."""
         kept = self.windows
-        last_ns = kept["window_start_ns"] + kept["seconds"].astype(np.int64) * 1_000_000_000
+        last_ns = kept["window_start_ns"] + kept["seconds"].astype(np.int64) * SECOND_NS
         own = (kept["host_hi"] == host[0]) & (kept["host_lo"] == host[1])
         return np.asarray(kept[own & (kept["window_start_ns"] <= end_ns) & (last_ns > start_ns)])

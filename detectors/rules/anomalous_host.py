@@ -19,12 +19,11 @@ from detectors.minutes import host_keys
 from detectors.parts import Parts, json_of, of_json
 from detectors.rules.episodes import Episode
 from detectors.rules.signal import Signal, confidence, host_text
-from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
+from detectors.window_features import HOUR_NS, HOUR_SECONDS, MINUTE_NS, SCORE, SECOND_NS, WINDOW
 
 RULE = "anomalous-host"
 ARTICLE = ("7",)
 _HOURS_A_DAY = 24.0
-_SECOND_NS = 1_000_000_000
 #: Minutes and hours are two tests of every host-hour.
 _TESTS = 2.0
 _LARGEST_LEVEL = 0.01
@@ -80,7 +79,7 @@ class ForestSigns:
             first_ns = start_ns if seconds == HOUR_SECONDS else start_ns - MINUTE_NS
             strength = confidence(level, alarm_p)
             p_value = round(min(_TESTS * alarm_p, 1.0), 9)
-            begins = np.arange(first_ns, last_ns + 1, seconds * _SECOND_NS)
+            begins = np.arange(first_ns, last_ns + 1, seconds * SECOND_NS)
             own = about(host, begins, seconds, strength)
             sign = Signal(
                 host, first_ns, last_ns, strength,

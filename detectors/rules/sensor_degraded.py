@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from detectors.findings import Finding, Origin, Subject
 from detectors.findings_text import GAPS, LIMITS
+from detectors.window_features import SECOND_NS
 
 RULE = "sensor-degraded"
 ARTICLE = ("15",)
-_SECOND_NS = 1_000_000_000
 #: Why there is a gap; a closed set.
 GAP_REASONS = tuple(GAPS)
 
@@ -31,7 +31,7 @@ class Gap:
     @property
     def seconds(self) -> float:
         """Its length."""
-        return max(self.end_ns - self.start_ns, 0) / _SECOND_NS
+        return max(self.end_ns - self.start_ns, 0) / SECOND_NS
 
 
 def sensor_degraded(gap: Gap, origin: Origin) -> Finding:

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from detectors.rules.settings import CalendarSettings, Curfew, Period
+from detectors.window_features import SECOND_NS
 
-_SECOND_NS = 1_000_000_000
-_MINUTE_NS = 60 * _SECOND_NS
+_MINUTE_NS = 60 * SECOND_NS
 _SATURDAY = 5
 
 
@@ -22,7 +22,7 @@ class Calendar:
 
     def day_of(self, time_ns: int) -> date:
         """The local day in which a time lies."""
-        moment = datetime.fromtimestamp(time_ns // _SECOND_NS, UTC)
+        moment = datetime.fromtimestamp(time_ns // SECOND_NS, UTC)
         return moment.astimezone(self._zone).date()
 
     def start_ns(self, day: date) -> int:
@@ -64,4 +64,4 @@ class Calendar:
         return self._at(eve, curfew.start) // _MINUTE_NS, self._at(last_day, curfew.end) // _MINUTE_NS
 
     def _at(self, day: date, clock: time) -> int:
-        return int(datetime.combine(day, clock, self._zone).timestamp()) * _SECOND_NS
+        return int(datetime.combine(day, clock, self._zone).timestamp()) * SECOND_NS

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.use.rsa_ciphers import RSA_KEY_EXCHANGE
+from detectors.window_features import SECOND_NS
 from wire.flows.records import TCP
 from wire.names.certificate_check import MATCH_NO
 from wire.names.facts import TLS_CLIENT_HELLO, TLS_SERVER_HELLO
@@ -28,7 +29,6 @@ _BINS_AN_OCTAVE, _FIRST_RTT_MS = 8, 0.125
 #: Certificates are seen up to TLS 1.2.
 WEAKNESSES = ("obsolete-version", "rsa-key-exchange", "expired-certificate", "mismatched-certificate")
 _TLS_1_2 = 0x0303
-_SECOND_NS = 1_000_000_000
 
 LINK = np.dtype(
     [
@@ -66,7 +66,7 @@ def _add_weak(
 ) -> None:
     """Count connections that have negotiated TLS, and those that did it weakly."""
     seen = (facts["tls"] & TLS_SERVER_HELLO) != 0
-    facts, at, seconds = picked(facts, seen), at[seen], rows["flow_start_ns"][seen] // _SECOND_NS
+    facts, at, seconds = picked(facts, seen), at[seen], rows["flow_start_ns"][seen] // SECOND_NS
     np.add.at(links["secured"], at, 1)
     obsolete = (facts["tls_version"] > 0) & (facts["tls_version"] < _TLS_1_2)
     by_rsa = np.isin(facts["tls_cipher"], RSA_KEY_EXCHANGE) & (facts["tls_version"] <= _TLS_1_2)

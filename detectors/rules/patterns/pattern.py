@@ -14,7 +14,7 @@ from detectors.involvement import involved
 from detectors.networks import address_text
 from detectors.parts import Parts
 from detectors.rules.signal import Signal
-from detectors.window_features import MINUTE_NS, MINUTE_SECONDS
+from detectors.window_features import MINUTE_NS, MINUTE_SECONDS, SECOND_NS
 from wire.record_arrays import joined, picked
 
 MAX_PEERS = 5
@@ -203,5 +203,5 @@ class Watch:
             inside = np.flatnonzero(end == ends[0] if len(ends) == 1 else np.isin(end, ends))
             at.append(inside)
             end_ns.append(end[inside] + unit_ns - MINUTE_NS)
-        seconds = unit_ns // 1_000_000_000
+        seconds = unit_ns // SECOND_NS
         return Span(self._pattern.name, picked(rows, np.concatenate(at)), np.concatenate(end_ns), seconds)
