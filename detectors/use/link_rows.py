@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.port_sets import ports_among
 from detectors.use.rsa_ciphers import RSA_KEY_EXCHANGE
 from detectors.window_features import SECOND_NS
 from wire.flows.records import TCP
@@ -29,6 +30,8 @@ _BINS_AN_OCTAVE, _FIRST_RTT_MS = 8, 0.125
 #: Certificates are seen up to TLS 1.2.
 WEAKNESSES = ("obsolete-version", "rsa-key-exchange", "expired-certificate", "mismatched-certificate")
 _TLS_1_2 = 0x0303
+#: By cipher suite, a table as of ports.
+_BY_RSA = ports_among(RSA_KEY_EXCHANGE.tolist())
 
 LINK = np.dtype(
     [
@@ -69,7 +72,7 @@ def _add_weak(
     facts, at, seconds = picked(facts, seen), at[seen], rows["flow_start_ns"][seen] // SECOND_NS
     np.add.at(links["secured"], at, 1)
     obsolete = (facts["tls_version"] > 0) & (facts["tls_version"] < _TLS_1_2)
-    by_rsa = np.isin(facts["tls_cipher"], RSA_KEY_EXCHANGE) & (facts["tls_version"] <= _TLS_1_2)
+    by_rsa = _BY_RSA[facts["tls_cipher"]] & (facts["tls_version"] <= _TLS_1_2)
     expired = (facts["cert_not_after"] > 0) & (
         (seconds > facts["cert_not_after"]) | (seconds < facts["cert_not_before"])
     )
