@@ -1,7 +1,8 @@
 """A worker of the daemon that reads a capture instead of a ring, its time running many times as fast.
 
-All else is the worker's own: flow table, names, outbox, ticks, reports. The capture and the speed stand
-in the environment (`PACED_CAPTURE`, `PACED_SPEED`), since a child is told its module alone.
+All else is the worker's own: flow table, names, outbox, ticks, reports. The capture, the speed, how often
+it is played and how much later each time, in nanoseconds, stand in the environment (`PACED_CAPTURE`,
+`PACED_SPEED`, `PACED_TURNS`, `PACED_TURN_NS`), since a child is told its module alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.daemon import worker
@@ -19,6 +20,7 @@ from wire.capture.files import open_captures
 from wire.capture.frames import FrameBlock
 
 CAPTURE, SPEED = "PACED_CAPTURE", "PACED_SPEED"
+TURNS, TURN_NS = "PACED_TURNS", "PACED_TURN_NS"
 #: Blocks cover this much real time at most, as a ring's do.
 _BLOCK_SECONDS = 0.05
 
@@ -35,8 +37,9 @@ class NoRing:
 class Paced:
     """The clock and the blocks. The first frame is at the moment of the start."""
 
-    def __init__(self, capture: str, speed: float) -> None:
+    def __init__(self, capture: str, speed: float, turns: int, turn_ns: int) -> None:
         self._capture, self._speed = capture, speed
+        self._turns, self._turn_ns = turns, turn_ns
         self._began = time.monotonic()
         self._first_ns = 0
 
@@ -46,24 +49,31 @@ class Paced:
 
     def blocks(self, _: Sequence[NoRing], wait_seconds: float) -> Iterator[FrameBlock | None]:
         """Blocks when their time has come; None where none came within the wait; without end."""
-        with open_captures([self._capture]) as reader:
-            for block in reader:
-                for part in steps(block, int(_BLOCK_SECONDS * self._speed * 1e9)):
-                    last_ns = int(part.timestamp_ns[-1])
-                    self._first_ns = self._first_ns or int(part.timestamp_ns[0])
-                    while (early := (last_ns - self.now_ns()) / self._speed / 1e9) > 0:
-                        time.sleep(min(early, wait_seconds))
-                        if early > wait_seconds:
-                            yield None
-                    yield part
+        for part in self._parts():
+            last_ns = int(part.timestamp_ns[-1])
+            self._first_ns = self._first_ns or int(part.timestamp_ns[0])
+            while (early := (last_ns - self.now_ns()) / self._speed / 1e9) > 0:
+                time.sleep(min(early, wait_seconds))
+                if early > wait_seconds:
+                    yield None
+            yield part
         while True:
             time.sleep(wait_seconds)
             yield None
 
+    def _parts(self) -> Iterator[FrameBlock]:
+        """The blocks of all turns."""
+        for turn in range(self._turns):
+            with open_captures([self._capture]) as reader:
+                for block in reader:
+                    later = replace(block, timestamp_ns=block.timestamp_ns + turn * self._turn_ns)
+                    yield from steps(later, int(_BLOCK_SECONDS * self._speed * 1e9))
+
 
 def work(orders: Orders) -> None:
     """The life of a worker over a capture."""
-    paced = Paced(os.environ[CAPTURE], float(os.environ[SPEED]))
+    told = os.environ
+    paced = Paced(told[CAPTURE], float(told[SPEED]), int(told[TURNS]), int(told[TURN_NS]))
     replaced: dict[str, Any] = {
         "open_rings": lambda taps: [NoRing()], "merged": paced.blocks, "now_ns": paced.now_ns
     }  # fmt: skip

@@ -42,7 +42,7 @@ from tests.end_to_end.live_daemon import LiveDaemon, eventually, far_end, live_d
 
 MOST_MINUTES = 24 * 60
 _SAMPLE_SECONDS = 30.0
-_GROWTH = 1.05
+GROWTH = 1.05
 #: Tables and buffers have been filled once (see above).
 _SETTLED_SECONDS = 15 * 60.0
 _QUIET_SECONDS = 3.0
@@ -178,7 +178,7 @@ def judged(samples: list[Sample], settled_seconds: float = _SETTLED_SECONDS) -> 
         for when, part in (("early", early), ("late", late)):
             kept = [s.kept_mib_of.get(name, 0.0) for s in part]
             figures[f"kept_mib_{when} {name}"] = float(np.median(kept))
-    return figures, after <= before * _GROWTH and opened <= 0
+    return figures, after <= before * GROWTH and opened <= 0
 
 
 def stands_still(daemon: LiveDaemon) -> bool:

@@ -1,19 +1,22 @@
-"""A week of a campus through the daemon in an hour, and whether it stays as it was.
+"""Two weeks of a campus through the daemon in an hour, and whether it stays as it was.
 
     python -m tests.bench.soak_week --minutes 60
-    python -m tests.bench.soak_week --minutes 15 --capture week.pcap
+    python -m tests.bench.soak_week --minutes 30 --capture week.pcap
 
 Root, and a network namespace of its own. Parent, analysis and all that follows event time are the
 daemon's: windows, hours and days, the learner with a first model after a day and a new one every day,
 checkpoints, a history of an hour a file. Its worker reads a simulated week with incidents
-(tests.bench.week) from a file in place of a ring, at so many times its speed (paced_worker); nothing
-but the tap is other than live. What goes by the machine's clock goes that much slower: a checkpoint
-comes every half hour of the week.
+(tests.bench.week) from a file in place of a ring, twice, at so many times its speed (paced_worker);
+nothing but the tap is other than live. What goes by the machine's clock goes that much slower: a
+checkpoint comes every half hour or hour of event time.
 
-Prints a line of JSON every quarter of a minute and a summary. Exit code 1 when memory (as in `soak`) grew
-by more than 5% between the third day and the last (by then two models have been learned, and every
-table of a day was full once), when descriptors grew, when a frame of the capture is not accounted for,
-or when a process was restarted.
+The first week fills what is bounded: what is known of hosts, the sample that models are made of, the
+tables that a flood needs. The second is the same traffic once more, so what its last day takes beyond
+the first one's is what has stayed of a week.
+
+Prints a line of JSON every few seconds, the median memory of each day, and a summary. Exit code 1 when
+memory (as in `soak`) grew by more than 5% from the last day of the first week to that of the second, when
+descriptors grew, when a frame is not accounted for, or when a process was restarted.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.settings import CatalogueSettings
@@ -33,13 +39,15 @@ from monitor.simulate.simulate import write_capture
 from tests.bench import paced_worker
 from tests.bench.measure import ROOT
 from tests.bench.receivers import BECAME
-from tests.bench.soak import Sample, judged, look
+from tests.bench.soak import GROWTH, Sample, look
 from tests.bench.week import scenario
 from tests.end_to_end.live_daemon import LiveDaemon, eventually, live_daemon
 from wire.capture.files import open_captures
 
 _SEED, _DAYS, _SCALE = 702, 7, 0.2
-_SAMPLES = 240
+_WEEKS = 2
+_WEEK_NS = 7 * 86_400 * 1_000_000_000
+_SAMPLES = 480
 _CONFIG = """
 state: {{directory: {folder}/state, runtime_directory: {folder}/run}}
 metrics: {{port: 0}}
@@ -87,11 +95,32 @@ def watched(daemon: LiveDaemon, seconds: float) -> list[Sample]:
     while (now := time.monotonic() - began) < seconds:
         if now >= len(samples) * seconds / _SAMPLES:
             samples.append(look(daemon, began))
-            told = {**samples[-1].__dict__, "day": now / seconds * _DAYS}
+            told = {**samples[-1].__dict__, "day": now / seconds * _DAYS * _WEEKS}
             print(json.dumps(told), flush=True)
         time.sleep(0.5)
     samples.append(look(daemon, began))
     return samples
+
+
+def judged_by_day(samples: list[Sample], seconds: float) -> tuple[dict[str, Any], bool]:
+    """Figures of a run of so many seconds, and whether the second week left it as the first one had."""
+    days: list[list[Sample]] = [[] for _ in range(_DAYS * _WEEKS)]
+    for sample in samples:
+        days[min(int(sample.seconds / seconds * len(days)), len(days) - 1)].append(sample)
+    kept = [round(float(np.median([each.kept_mib for each in day])), 1) for day in days]
+    before, after = kept[_DAYS - 1], kept[-1]
+    opened = max(s.descriptors for s in days[-1]) - max(s.descriptors for s in days[_DAYS - 1])
+    figures = {
+        "kept_mib_by_day": kept,
+        "growth_of_first_week": kept[_DAYS - 1] / kept[1] - 1,
+        "growth_of_second_week": after / before - 1,
+        "descriptors_more": opened,
+        "most_kept_mib": max(each.kept_mib for each in samples),
+    }
+    for name in samples[-1].kept_mib_of:
+        of_process = [[each.kept_mib_of.get(name, 0.0) for each in days[at]] for at in (_DAYS - 1, -1)]
+        figures[f"kept_mib {name}"] = [round(float(np.median(each)), 1) for each in of_process]
+    return figures, after <= before * GROWTH and opened <= 0
 
 
 def _counted(daemon: LiveDaemon) -> float:
@@ -112,8 +141,12 @@ def main() -> int:
         if given.capture is None:
             simulated(capture, _DAYS)
         frames, seconds = about(capture)
+        seconds = _WEEK_NS / 1e9 * (_WEEKS - 1) + seconds
+        frames *= _WEEKS
         os.environ[paced_worker.CAPTURE] = str(capture)
         os.environ[paced_worker.SPEED] = str(seconds / (given.minutes * 60))
+        os.environ[paced_worker.TURNS] = str(_WEEKS)
+        os.environ[paced_worker.TURN_NS] = str(_WEEK_NS)
         with live_daemon(ROOT, folder, config=_CONFIG, kind=PacedDaemon) as daemon:
             samples = watched(daemon, given.minutes * 60)
             eventually(lambda: _counted(daemon) >= frames, 600)
@@ -121,7 +154,7 @@ def main() -> int:
             counted = _counted(daemon)
             code = daemon.stop()
         found = daemon.found()
-    figures, flat = judged(samples, settled_seconds=2 / _DAYS * given.minutes * 60)
+    figures, flat = judged_by_day(samples, given.minutes * 60)
     restarts = sum(metrics[f"process_restarts_total {role}"] for role in ("worker", "analysis"))
     figures |= {
         "frames": frames,
