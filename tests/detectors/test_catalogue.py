@@ -73,7 +73,7 @@ def test_sizes(catalogue: Catalogue) -> None:
     assert counts["platform"] >= 5
     pools = sum(service.kind == "mining-pool" for service in catalogue.services)
     # BitTorrent's trackers, the other words of labels, known domains that resemble another
-    assert counts["general"] == 3 + pools
+    assert counts["general"] == 4 + pools
     assert counts["unknown"] == 0
 
 
