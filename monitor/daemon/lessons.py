@@ -6,6 +6,7 @@ It is polite, and ends by itself when its parent is gone.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import subprocess
@@ -69,7 +70,8 @@ class _Lesson:
 
 def main(told: int, heard: int) -> None:
     """The process of a lesson: what it is told, to what it learned."""
-    os.nice(_NICENESS)
+    with contextlib.suppress(PermissionError):  # a sandbox may forbid it
+        os.nice(_NICENESS)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     garbage.look_seldom()
     lean_numba.import_lean()
