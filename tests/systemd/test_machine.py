@@ -41,6 +41,36 @@ print(sum(float(l.split()[-1]) for l in text.splitlines() if l.startswith('campu
 """
 
 
+#: Six hours of ten hosts, and the lesson that is due then.
+LEARN = """
+import time
+import numpy as np
+from detectors.forest.isolation import ForestSettings
+from detectors.forest.learner import Learner, Schedule
+from detectors.window_features import MINUTE_NS, WINDOW
+from monitor.daemon import lessons
+draw = np.random.default_rng(1)
+schedule = Schedule(collect_seconds=6 * 3600, least_windows=500)
+learner = Learner(ForestSettings(trees=20), schedule, teacher=lessons.begin)
+windows = np.zeros(3600, WINDOW)
+windows["window_start_ns"] = np.repeat(np.arange(360), 10) * MINUTE_NS
+windows["host_lo"] = 0xFFFF_0A00_0000 + np.tile(np.arange(10), 360)
+windows["features"] = draw.lognormal(3.0, 0.5, windows["features"].shape)
+learner.take(windows)
+give_up = time.monotonic() + 300
+while learner.trainings == 0 and time.monotonic() < give_up:
+    time.sleep(0.5)
+    windows["window_start_ns"] += MINUTE_NS
+    learner.take(windows[-10:].copy())
+print("learned:", learner.trainings, flush=True)
+"""
+#: Lines of the unit that a single command has no use for.
+OF_A_DAEMON = (
+    "Type=", "NotifyAccess=", "Exec", "Restart", "WatchdogSec=", "StateDirectory", "RuntimeDirectory",
+    "ConfigurationDirectory=", "LoadCredential=",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def packages(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Two versions of the whole package, and the wheelhouse of the first."""
@@ -76,6 +106,7 @@ def test_the_life_of_a_package(machine: Machine, packages: tuple[Path, Path, Pat
         refuses_without_an_interface(machine)
         starts_and_captures(machine, root)
         holds_what_the_unit_allows(machine)
+        learns_within_the_sandbox(machine)
         reloads_whole_or_not_at_all(machine)
         comes_back_after_a_crash(machine)
         a_second_tap_beside_it(machine)
@@ -164,6 +195,24 @@ def holds_what_the_unit_allows(machine: Machine) -> None:
             assert int(fields["CapBnd"], 16) == CAP_NET_RAW
             assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
             assert "0" not in fields["Uid"].split()
+
+
+def learns_within_the_sandbox(machine: Machine) -> None:
+    """A model, in a process of its own, under all that the unit forbids."""
+    program, unit = machine.folder / "opt/learn.py", machine.folder / "etc/systemd/system/learn.service"
+    program.write_text(LEARN, encoding="utf-8")
+    service = machine.folder / "lib/systemd/system/campuswatch.service"
+    lines = service.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(OF_A_DAEMON)]
+    at = kept.index("[Service]") + 1
+    kept[at:at] = ["Type=oneshot", "ExecStart=/opt/campuswatch/bin/python -P /opt/learn.py"]
+    unit.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    machine.run("systemctl", "daemon-reload")
+    machine.tried("systemctl", "start", "learn")
+    assert "learned: 1" in machine.run("journalctl", "-u", "learn", "--no-pager")
+    for file in (program, unit):
+        file.unlink()
+    machine.run("systemctl", "daemon-reload")
 
 
 def reloads_whole_or_not_at_all(machine: Machine) -> None:
