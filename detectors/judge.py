@@ -67,6 +67,7 @@ class Detectors:
         origin = Origin(settings.campus, settings.sensor, settings.key)
         self.feedback = Feedback(settings.feedback_file, origin)
         self._asked_names = AskedNames(strings)
+        self._news: Parts = {}
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
@@ -81,7 +82,8 @@ class Detectors:
             lambda name: strings[name].decode("ascii", "replace"),
             self.feedback,
         )
-        self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows)
+        live = not settings.learn_from_replay
+        self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows, live)
 
     def classify(self, facts: NDArray[np.void], flows: NDArray[np.void]) -> Classes:
         """What flows (DELTA or FLOW_ROW) with these FACTS are; services index `catalogue.services`.
@@ -180,6 +182,7 @@ class Detectors:
             **under("domains", self._missing_names.state(rows_in(parts, NX_ROW))),
             **under("policy", self._policy.state()),
             **under("feedback", self.feedback.state()),
+            **under("riders-news", self._riders.news()),
         }
 
     def restore(self, parts: Parts) -> None:
@@ -193,6 +196,7 @@ class Detectors:
         self._hosts.restore(hosts)
         self._policy.restore(within("policy", parts))
         self.feedback.restore(within("feedback", parts))
+        self._news = within("riders-news", parts)
 
     def learned(self) -> Parts:
         """What forest and embedding have learned and learn from: too much to be kept as often as the rest."""
@@ -211,6 +215,12 @@ class Detectors:
         asked = within("names-asked", parts)
         if asked:
             self._asked_names.restore(asked)
+
+    def catch_up(self) -> None:
+        """After both: the embedding goes on from the checkpoint, not from what was kept before it."""
+        if self._news:  # states of earlier versions have none
+            self._riders.catch_up(self._news)
+        self._news = {}
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""

@@ -217,6 +217,7 @@ class Analysis:
         if self._taking is None or any(self._links.of(link.worker) is link for link in self._ending):
             return
         self._rooms.commit(self._taking)
+        self._kept = -math.inf  # news are since what the detectors before had learned
         if self._taking.tables is not None:
             self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
             self._saved = -math.inf  # the lives before tell a successor no more what they had counted
@@ -353,6 +354,7 @@ class Analysis:
         try:
             if learned is not None:
                 self._rooms.stages.detectors.recall(learned)
+            self._rooms.stages.detectors.catch_up()
         except _OF_ANOTHER_VERSION as error:
             tell(f"所学来自其他版本，重新学习 the model is of another version; it learns anew ({error!r})")
             self._begin_anew()  # without the half that was recalled

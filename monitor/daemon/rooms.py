@@ -85,6 +85,7 @@ class Rooms:
             self.stages.end_lives(self.results)
         prepared.detectors.restore(self.stages.detectors.state())
         prepared.detectors.recall(self.stages.detectors.learned())
+        prepared.detectors.catch_up()
         earlier = self.results
         earlier.flush()  # a history belongs to one configuration
         if prepared.tables is not None:

@@ -7,10 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.categories import CATEGORIES, GENERAL
 from detectors.embedding.embeddings import Embeddings
 from detectors.embedding.settings import EmbeddingSettings
 from detectors.embedding.sightings import SIGHTING
 from detectors.embedding.track import EmbeddingTrack
+from detectors.parts import Parts
 from tests.detectors.embedding.campuses import empty, shipped_catalogue
 from tests.detectors.made_deltas import MINUTE, START, deltas
 
@@ -124,3 +126,69 @@ def call(track: EmbeddingTrack, minute: int, *services: int) -> None:
         None,
         np.full(len(services), -1, np.int32),
     )
+
+
+def track(catalogue: Catalogue) -> EmbeddingTrack:
+    return EmbeddingTrack(catalogue, SETTINGS, 100_000, keeps_news=True)
+
+
+def seen_by(found: EmbeddingTrack, catalogue: Catalogue, rows: NDArray[np.void], minutes: range) -> None:
+    """Let the sightings of some minutes come as deltas, some of them led by another service."""
+    for minute in minutes:
+        own = rows[rows["window_start_ns"] == minute * MINUTE]
+        made = deltas(*({"minute": minute, "opened": 1} for _ in own))
+        made["client_lo"], made["client_hi"] = own["client"], 0
+        named = own["service"] >= 0
+        category = np.where(named, codes_of(catalogue)[own["service"]], GENERAL).astype(np.uint8)
+        led = np.where(own["client"] % 3 == 0, catalogue.ids.index("zuoyebang"), -1).astype(np.int32)
+        found.take(made, own["service"], category, None, led)
+        found.advance(START + (minute - 1) * MINUTE)
+
+
+def codes_of(catalogue: Catalogue) -> NDArray[np.int64]:
+    return np.array([CATEGORIES.index(service.category) for service in catalogue.services])
+
+
+def copied(parts: Parts) -> Parts:
+    return {key: value.copy() for key, value in parts.items()}
+
+
+def result_of(found: EmbeddingTrack) -> list[object]:
+    found.finish()
+    return list(found.result())
+
+
+@pytest.mark.parametrize("killed", [31, 77, 290])
+def test_who_is_killed_goes_on_from_the_checkpoint_and_not_from_what_was_learned(killed: int) -> None:
+    """A state every hour, news every minute."""
+    catalogue = shipped_catalogue()
+    rows = sightings(catalogue, 400)
+    whole, dies, again = track(catalogue), track(catalogue), track(catalogue)
+    seen_by(whole, catalogue, rows, range(400))
+    state: Parts = {}
+    for minute in range(killed):
+        seen_by(dies, catalogue, rows, range(minute, minute + 1))
+        if minute % 60 == 59:
+            state = copied(dies.state())
+    news = copied(dies.news())
+    assert len(news["counted/packed"]) > 0
+    if state:
+        again.restore(state)
+    again.catch_up(news)
+    seen_by(again, catalogue, rows, range(killed, 400))
+    assert result_of(again) == result_of(whole) != []
+    assert again.counters == whole.counters
+
+
+def test_news_of_another_state_say_nothing() -> None:
+    catalogue = shipped_catalogue()
+    rows = sightings(catalogue, 400)
+    found = track(catalogue)
+    seen_by(found, catalogue, rows, range(100))
+    news = copied(found.news())
+    later = copied(found.state())
+    again, same = track(catalogue), track(catalogue)
+    for each in (again, same):
+        each.restore(later)
+    again.catch_up(news)
+    assert result_of(again) == result_of(same)
