@@ -14,7 +14,7 @@ from detectors.open_rows import OPEN_ROW
 from detectors.parts import Parts, under, within
 from detectors.roll_up import RollUp
 from detectors.seen_before import SeenBefore
-from detectors.window_features import HOUR_NS
+from detectors.window_features import HOUR_NS, HOUR_SECONDS
 from wire.record_arrays import joined, picked
 
 #: Rare openings are looked at over so many hours.
@@ -70,6 +70,18 @@ class HostHours:
             yield made.windows
         if before_ns is None or (self._hour_ns != _NEVER and self._hour_ns + HOUR_NS <= before_ns):
             yield from self._end_hour(opens, rare)
+
+    @property
+    def infra(self) -> NDArray[np.float64]:
+        """Of the hours that `windows` gave last, as `again` takes it."""
+        return self._roll_up.inbound_infra
+
+    def again(self, windows: NDArray[np.void], infra: NDArray[np.float64]) -> None:
+        """Remember WINDOWs that were given before a restart, and fill them as they were."""
+        if windows["seconds"][0] == HOUR_SECONDS:
+            self.context.fill_hour(windows, infra)
+        else:
+            self.context.fill_minutes(windows)
 
     @property
     def counters(self) -> dict[str, int]:

@@ -217,7 +217,8 @@ class Detectors:
             self._asked_names.restore(asked)
 
     def catch_up(self) -> None:
-        """After both: the embedding goes on from the checkpoint, not from what was kept before it."""
+        """After both: all goes on from the checkpoint, not from what was kept before it."""
+        self._hosts.catch_up()
         if self._news:  # states of earlier versions have none
             self._riders.catch_up(self._news)
         self._news = {}

@@ -19,6 +19,7 @@ from detectors.forest.scorers import Scorer
 from detectors.forest.trust import Trust, tails_of
 from detectors.host_context import ContextSettings
 from detectors.host_hours import HostHours
+from detectors.host_news import HostNews
 from detectors.hour_rows import merged_places, places_of_minutes, rare_opens, rows_of_hours
 from detectors.involvement import NOBODY, first_touch, hosts_among, strongest
 from detectors.kept_rows import KeptRows
@@ -80,6 +81,8 @@ class HostTrack:
         context = context or ContextSettings()
         self._host_hours = HostHours(context)
         of_hours = partial(rows_of_hours, zone=ZoneInfo(context.timezone))
+        self._news = HostNews()
+        self._since_kept: Parts = {}  # news of a state that was taken back
         self._held: list[Signal] = []
         self._kept = KeptRows(max_open_rows)
         self._involved: list[NDArray[np.void]] = []  # since the last `advance`
@@ -162,12 +165,23 @@ class HostTrack:
 
     def _judged(self, windows: NDArray[np.void], due: Due) -> Judged:
         for episode in (*due.new, *due.grown):
-            self._scorer.flag(episode.host, episode.start_ns, episode.last_ns)
+            self._flag(episode.host, episode.start_ns, episode.last_ns)
         level = self._forest_signs.level
         new, grown = (
             findings(each, self._origin, self._scorer.model, level) for each in (due.new, due.grown)
         )
         return Judged(windows, new, grown, self._took_part())
+
+    def _flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
+        self._scorer.flag(host, start_ns, end_ns)
+        if not self._scorer.holds:
+            self._news.flag(host, start_ns, end_ns)
+
+    def _score(self, windows: NDArray[np.void]) -> NDArray[np.void]:
+        """The windows that the scorer lets go, when these have come."""
+        if not self._scorer.holds:
+            self._news.add(windows, self._host_hours.infra)
+        return self._scorer.take(windows)
 
     def so_far(self, before_ns: int) -> Judged:
         """As `advance`, with what there is to tell of episodes that go on: the daemon stops here."""
@@ -179,7 +193,7 @@ class HostTrack:
     def state(self) -> Parts:
         """What a restart needs; not for a replay, whose scorer holds everything to the end."""
         parts = {**under("signs", self._forest_signs.state()), **under("episodes", self._episodes.state())}
-        parts |= under("hours", self._host_hours.state())
+        parts |= {**under("hours", self._host_hours.state()), **under("news", self._news.state())}
         for name, lane in self.lanes.items():
             parts |= under(f"{name}/windows", lane.windows.state())
             for watch in lane.watches:
@@ -191,6 +205,7 @@ class HostTrack:
         self._forest_signs.restore(within("signs", parts))
         self._episodes.restore(within("episodes", parts))
         self._host_hours.restore(within("hours", parts))
+        self._since_kept = within("news", parts)
         for name, lane in self.lanes.items():
             windows = within(f"{name}/windows", parts)
             if windows:
@@ -202,12 +217,24 @@ class HostTrack:
 
     def learned(self) -> Parts:
         """What the scorer has learned, and what is known of hosts."""
-        return {**under("scorer", self._scorer.state()), **under("hosts", self._host_hours.learned())}
+        parts = {**under("scorer", self._scorer.state()), **under("hosts", self._host_hours.learned())}
+        return {**parts, **under("news", self._news.begin())}
 
     def recall(self, parts: Parts) -> None:
         """Take that back."""
         self._scorer.restore(within("scorer", parts))
         self._host_hours.recall(within("hosts", parts))
+        self._news.follow(within("news", parts))
+
+    def catch_up(self) -> None:
+        """After `restore` and `recall`: what came between the two moments comes once more, silently."""
+        parts, self._since_kept = self._since_kept, {}
+        if not parts:  # states of earlier versions have none
+            return
+        for windows, infra in self._news.again(parts, self._flag):
+            self._host_hours.again(windows, infra)
+            self._news.add(windows, infra)
+            self._scorer.take(windows)
 
     def _close(
         self, close: Callable[[_Lane], NDArray[np.void] | None], before_ns: int | None
@@ -238,7 +265,7 @@ class HostTrack:
             for watch in lane.watches if len(shaped) else ():
                 signals.extend(watch.take(shaped, columns))
         scored = [
-            self._scorer.take(windows)
+            self._score(windows)
             for windows in self._host_hours.windows(minutes, opens, rare, before_ns)
         ]
         found = [signal for windows in scored for signal in self._forest_signs.take(windows)]

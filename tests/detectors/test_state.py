@@ -11,7 +11,9 @@ from detectors.findings import Finding
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
 from detectors.judge import Detectors
+from detectors.parts import Parts
 from detectors.settings import DetectorSettings
+from detectors.window_features import FEATURE_AT, FEATURE_NAMES
 from tests.detectors.conftest import CATALOGUE
 from tests.detectors.made_deltas import MINUTE, START, deltas, facts, no_queries
 from tests.detectors.test_judge import campus
@@ -34,11 +36,15 @@ def _tunnel(minute: int, strings: StringTable) -> tuple[NDArray[np.void], NDArra
     return made, np.array(names, np.int32)
 
 
-def _told(stops: list[int]) -> tuple[bytes, list[Finding]]:
-    """Windows and findings of an hour, with a restart after each of these minutes."""
+def _told(stops: list[int], learned_every: int = 1) -> tuple[NDArray[np.void], list[Finding], Detectors]:
+    """Windows and findings of an hour, with a restart after each of these minutes, and who told them.
+
+    learned_every: what was learned is put away after so many minutes only.
+    """
     strings = StringTable(20_000, 4 << 20)
     detectors = Detectors(SETTINGS, strings)
     windows, findings = [], []
+    learned: Parts | None = None
     for minute, block in enumerate(campus()):
         known = facts(block)
         detectors.take(block, known, detectors.classify(known, block), no_queries(block))
@@ -53,25 +59,47 @@ def _told(stops: list[int]) -> tuple[bytes, list[Finding]]:
         findings += [*got.findings, *got.updates]
         if minute in stops:
             state = {key: value.copy() for key, value in detectors.state().items()}
+        if minute % learned_every == learned_every - 1:
             learned = {key: value.copy() for key, value in detectors.learned().items()}
+        if minute in stops:
             strings = StringTable(20_000, 4 << 20)
             strings.add(b"another.name.has.this.id")
             detectors = Detectors(SETTINGS, strings)
             detectors.restore(state)
-            detectors.recall(learned)
+            if learned is not None:
+                detectors.recall(learned)
+            detectors.catch_up()
     last = detectors.so_far(START + 70 * MINUTE)
     findings += [*last.findings, *last.updates]
-    return np.concatenate([*windows, last.windows]).tobytes(), findings
+    return np.concatenate([*windows, last.windows]), findings, detectors
 
 
 @pytest.mark.parametrize("stops", [[30], list(range(50, 60))])
 def test_a_restart_changes_nothing(stops: list[int]) -> None:
-    windows, findings = _told([])
-    again, found_again = _told(stops)
-    assert again == windows
+    windows, findings, _ = _told([])
+    again, found_again, _ = _told(stops)
+    assert again.tobytes() == windows.tobytes()
     assert [each.to_json() for each in found_again] == [each.to_json() for each in findings]
     patterns = {pattern for each in findings for pattern in each.patterns}
     assert {"dns-tunnel", "scan-horizontal"} <= patterns
+
+
+@pytest.mark.parametrize("stops", [[11, 30], [29, 49, 57]])
+def test_who_is_killed_has_learned_what_the_checkpoint_knew(stops: list[int]) -> None:
+    """What was learned is of up to twenty minutes before. New is what a filter of then does not know."""
+    windows, findings, whole = _told([])
+    again, found_again, killed = _told(stops, learned_every=20)
+    new = [FEATURE_AT[name] for name in FEATURE_NAMES if name.startswith("new_")]
+    for each in (windows, again):
+        each["features"][:, new] = 0
+    assert np.array_equal(again["features"], windows["features"])
+    assert [(each.id, each.end_ns) for each in found_again] == [(each.id, each.end_ns) for each in findings]
+    ours, theirs = killed.learned(), whole.learned()
+    for name in ("hosts/context/memory/keys", "hosts/context/memory/count60", "scorer/plain"):
+        assert np.array_equal(ours[name], theirs[name]), name
+    assert len(ours["hosts/context/memory/keys"]) > 5
+    assert killed.learner is not None and whole.learner is not None
+    assert len(killed.learner._sample) == len(whole.learner._sample) > 100
 
 
 def test_what_was_learned_before_embeddings_were_kept_is_taken_back() -> None:
