@@ -98,7 +98,8 @@ def test_who_is_killed_has_learned_what_the_checkpoint_knew(stops: list[int]) ->
     for name in ("hosts/context/memory/keys", "hosts/context/memory/count60", "scorer/plain"):
         assert np.array_equal(ours[name], theirs[name]), name
     assert len(ours["hosts/context/memory/keys"]) > 5
-    assert killed.learner is not None and whole.learner is not None
+    assert killed.learner is not None
+    assert whole.learner is not None
     assert len(killed.learner._sample) == len(whole.learner._sample) > 100
 
 
