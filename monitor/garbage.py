@@ -9,6 +9,8 @@ import gc
 #: Of new containers that are still there. Python's own 700 costs a start half a second of searching.
 _WHILE_STARTING = (100_000, 20, 100)
 _USUAL = gc.get_threshold()
+#: So often a process that stays gives free pages back.
+GIVE_BACK_SECONDS = 60.0
 
 
 def look_seldom() -> None:

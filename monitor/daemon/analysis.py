@@ -31,7 +31,6 @@ _WAIT_SECONDS = 0.2
 _REFRESH_SECONDS = 1.0
 #: What the forest learns from is large and changes slowly; a crash costs it this much of a sample.
 _LEARNED_SECONDS = 300.0
-_TRIM_SECONDS = 60.0
 #: Who lost its parent ends by itself, and by force if it cannot.
 _ORPHAN_SECONDS = 8
 #: What parts of a state raise that they cannot read.
@@ -249,7 +248,7 @@ class Analysis:
             self._saved = now
             self._rooms.results.flush()
             self._save(clean=False)
-        if now - self._trimmed >= _TRIM_SECONDS:
+        if now - self._trimmed >= garbage.GIVE_BACK_SECONDS:
             self._trimmed = now
             garbage.give_back()
         if now - self._kept >= _LEARNED_SECONDS:

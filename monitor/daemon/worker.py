@@ -99,6 +99,7 @@ class Worker:
         self._shed = 0
         self._steps = 0
         self._reported = 0.0
+        self._trimmed = time.monotonic()
         self._end: float | None = None  # when it ends at the latest, once it was told to
         self._orphan = False
 
@@ -173,6 +174,9 @@ class Worker:
         if self._lives.over():
             self._orders.send("taken", life=self._lives.now.number)
         now = time.monotonic()
+        if now - self._trimmed >= garbage.GIVE_BACK_SECONDS:
+            self._trimmed = now
+            garbage.give_back()
         if now - self._reported >= _REPORT_SECONDS:
             self._reported = now
             if self._end is None and self._renewal.due(now):
