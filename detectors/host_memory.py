@@ -25,7 +25,7 @@ class HostMemory:
         self._free = np.zeros(0, np.int64)
         self._last_ns = np.zeros(0, np.int64)
         self._columns: dict[str, NDArray[Any]] = {
-            name: np.zeros((0, *shape), dtype) for name, (dtype, shape) in columns.items()
+            name: _empty(0, dtype, shape) for name, (dtype, shape) in columns.items()
         }
         self.evicted = 0
 
@@ -99,9 +99,13 @@ class HostMemory:
     def _grow(self, more: int) -> None:
         self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])
         for name, (dtype, shape) in self._shapes.items():
-            # A page that no host has written to yet is not there: the columns of hours take 4 KB a host.
-            grown = np.zeros((len(self._columns[name]) + more, *shape), dtype)
-            grown[: self._count] = self._columns[name][: self._count]
+            known = self._columns[name]
+            grown = _empty(len(known) + more, dtype, shape)
+            if len(shape) > 1:
+                for at in np.flatnonzero(known.any(axis=(0, *range(2, known.ndim)))).tolist():
+                    grown[: self._count, at] = known[: self._count, at]
+            else:
+                grown[: self._count] = known[: self._count]
             self._columns[name] = grown
 
     def _evict(self, number: int, keep: NDArray[np.uint64]) -> None:
@@ -114,3 +118,14 @@ class HostMemory:
         self._free = np.concatenate([self._free, rows])
         self._keys, self._row = np.delete(self._keys, gone), np.delete(self._row, gone)
         self.evicted += len(gone)
+
+
+def _empty(rows: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Zeros, (rows, *shape). A page that nobody has written to takes no memory.
+
+    Of a table a row (the hours of a week, 4 KB a host) the same hour of all rows lies together, so that
+    an hour takes memory when it comes, and not every page of the table at the first.
+    """
+    if len(shape) > 1:
+        return np.zeros((shape[0], rows, *shape[1:]), dtype).swapaxes(0, 1)
+    return np.zeros((rows, *shape), dtype)

@@ -12,6 +12,7 @@ from detectors.forest.isolation import ForestSettings
 from detectors.forest.model import Model
 from detectors.forest.tail import Tail
 from detectors.host_context import ContextSettings, HostContext
+from detectors.host_memory import HostMemory
 from detectors.seen_before import SeenBefore, mixed
 from detectors.window_features import FEATURE_AT, FEATURES, HOUR_SECONDS, MINUTE_NS, SCORE, WINDOW
 from tests.detectors.test_forest import usual_windows, with_feature
@@ -155,3 +156,23 @@ def test_bad_values_and_constant_columns_are_scored(model: Model) -> None:
     strange = with_feature(same, failed_flows=500.0)
     flat.score(strange)
     assert (strange["p_value"] < 0.01).all()
+
+
+def test_a_table_a_host_takes_memory_hour_by_hour_and_keeps_what_it_holds() -> None:
+    memory = HostMemory({"slots": ("f2", (168, 12)), "count": ("f4", ())}, 20_000)
+    zero = np.zeros(5_000, np.uint64)
+    for first in range(0, 20_000, 5_000):
+        rows = memory.rows_of(zero, np.arange(first, first + 5_000, dtype=np.uint64), first)
+        memory["slots"][rows, 7] = np.arange(first, first + 5_000)[:, None] % 1_000
+        memory["slots"][rows, 100] = 3
+        memory["count"][rows] = first
+    of_an_hour = memory["slots"][:, 7]
+    assert of_an_hour.base is not None
+    assert of_an_hour.flags.c_contiguous
+    again = HostMemory({"slots": ("f2", (168, 12)), "count": ("f4", ())}, 20_000)
+    again.restore(memory.state())
+    for each in (memory, again):
+        rows = each.rows_of(zero, np.arange(5_000, dtype=np.uint64) * 4, 1)
+        assert each["slots"][rows, 7, 11].tolist() == [n * 4 % 1_000 for n in range(5_000)]
+        assert each["slots"][rows].sum(dtype=np.float64) == 12 * sum(n * 4 % 1_000 + 3 for n in range(5_000))
+        assert each["count"][rows].tolist() == [n * 4 // 5_000 * 5_000 for n in range(5_000)]
