@@ -5,7 +5,6 @@ The windows that came, and what was found. Who was killed lets them come once mo
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -18,21 +17,16 @@ from detectors.window_features import HOUR_SECONDS
 
 
 class HostNews:
-    """Windows and findings, in the order in which they came. since: the kept state they follow; 0 none."""
+    """Windows and findings, in the order in which they came."""
 
     def __init__(self) -> None:
-        self.since = 0
-        self._forget()
+        self.forget()
 
-    def begin(self) -> Parts:
-        """What is known is kept now: for that state, which one it is."""
-        self.since = secrets.randbits(62)
-        self._forget()
-        return {"since": np.array([self.since], np.int64)}
-
-    def follow(self, parts: Parts) -> None:
-        """That state was taken back. Earlier versions have no news."""
-        self.since = int(parts["since"][0]) if "since" in parts else 0
+    def forget(self) -> None:
+        """What is known is kept now."""
+        self._windows: list[WaitingRows] = []
+        self._infra: list[NDArray[np.float64]] = []
+        self._found: list[Span] = []
 
     def add(self, windows: NDArray[np.void], infra: NDArray[np.float64]) -> None:
         """WINDOWs, all minutes or all hours, of one hour; infra: of hours, as `fill_hour` takes it."""
@@ -49,7 +43,6 @@ class HostNews:
     def state(self) -> Parts:
         """For a checkpoint."""
         return {
-            "since": np.array([self.since], np.int64),
             "found": of_json(self._found),
             "infra": np.concatenate([*self._infra, np.zeros(0)]),
             **under("windows", packed_state(self._windows)),
@@ -58,9 +51,7 @@ class HostNews:
     def again(
         self, parts: Parts, flag: Callable[[tuple[int, int], int, int], None]
     ) -> Iterator[tuple[NDArray[np.void], NDArray[np.float64]]]:
-        """What such a checkpoint has, if it follows what was taken back: `add` and `flag` once more."""
-        if int(parts["since"][0]) != self.since:
-            return
+        """What such a checkpoint has: `add` and `flag` once more."""
         infra = parts["infra"]
         for waiting in from_packed_state(within("windows", parts)):
             windows = waiting.rows()
@@ -69,8 +60,3 @@ class HostNews:
             infra = infra[own:]
         for (hi, lo), start_ns, end_ns in json_of(parts["found"]):
             flag((hi, lo), start_ns, end_ns)
-
-    def _forget(self) -> None:
-        self._windows: list[WaitingRows] = []
-        self._infra: list[NDArray[np.float64]] = []
-        self._found: list[Span] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,7 +68,9 @@ class Detectors:
         origin = Origin(settings.campus, settings.sensor, settings.key)
         self.feedback = Feedback(settings.feedback_file, origin)
         self._asked_names = AskedNames(strings)
-        self._news: Parts = {}
+        self._live = not settings.learn_from_replay
+        self._since = 0  # which keeping of what was learned the news are since; 0 none
+        self._news: Parts = {}  # of a state that was taken back
         self._hosts = self._track()
         self._clients = self._track() if settings.clients_may_be_hosts else None
         self._of_clients: list[Judged] = []  # told at the end, if clients are the hosts by then
@@ -82,8 +85,9 @@ class Detectors:
             lambda name: strings[name].decode("ascii", "replace"),
             self.feedback,
         )
-        live = not settings.learn_from_replay
-        self._riders = EmbeddingTrack(self.catalogue, settings.embedding, settings.max_open_rows, live)
+        self._riders = EmbeddingTrack(
+            self.catalogue, settings.embedding, settings.max_open_rows, self._live
+        )
 
     def classify(self, facts: NDArray[np.void], flows: NDArray[np.void]) -> Classes:
         """What flows (DELTA or FLOW_ROW) with these FACTS are; services index `catalogue.services`.
@@ -182,7 +186,9 @@ class Detectors:
             **under("domains", self._missing_names.state(rows_in(parts, NX_ROW))),
             **under("policy", self._policy.state()),
             **under("feedback", self.feedback.state()),
-            **under("riders-news", self._riders.news()),
+            "news/since": np.array([self._since], np.int64),
+            **under("news/hosts", self._hosts.news()),
+            **under("news/riders", self._riders.news()),
         }
 
     def restore(self, parts: Parts) -> None:
@@ -196,11 +202,13 @@ class Detectors:
         self._hosts.restore(hosts)
         self._policy.restore(within("policy", parts))
         self.feedback.restore(within("feedback", parts))
-        self._news = within("riders-news", parts)
+        self._news = within("news", parts)
 
     def learned(self) -> Parts:
         """What forest and embedding have learned and learn from: too much to be kept as often as the rest."""
+        self._since = secrets.randbits(62)
         return {
+            "since": np.array([self._since], np.int64),
             **self._hosts.learned(),
             **under("riders", self._riders.state()),
             **under("names-asked", self._asked_names.state()),
@@ -209,6 +217,7 @@ class Detectors:
     def recall(self, parts: Parts) -> None:
         """Take back what was learned. KeyError, ValueError: it is of another version."""
         self._hosts.recall(parts)
+        self._since = int(parts["since"][0]) if "since" in parts else 0  # earlier versions had no news
         riders = within("riders", parts)
         if riders:  # states of earlier versions have the forest alone
             self._riders.restore(riders)
@@ -217,11 +226,11 @@ class Detectors:
             self._asked_names.restore(asked)
 
     def catch_up(self) -> None:
-        """After both: all goes on from the checkpoint, not from what was kept before it."""
-        self._hosts.catch_up()
-        if self._news:  # states of earlier versions have none
-            self._riders.catch_up(self._news)
-        self._news = {}
+        """After both: the news of the state come once more, if they are since what was recalled."""
+        news, self._news = self._news, {}
+        if news and int(news["since"][0]) == self._since:  # states of earlier versions have none
+            self._hosts.catch_up(within("hosts", news))
+            self._riders.catch_up(within("riders", news))
 
     def finish(self) -> Judged:
         """Close what is open and give what is left, findings by time, then subject."""
@@ -322,6 +331,7 @@ class Detectors:
             settings.max_open_rows,
             self.feedback,
             ContextSettings(settings.timezone, settings.host_groups, settings.max_hosts),
+            self._live,
         )
 
     def _scorer(self) -> Scorer:

@@ -72,7 +72,9 @@ class HostTrack:
         max_open_rows: int,
         feedback: Feedback | None = None,
         context: ContextSettings | None = None,
+        keeps_news: bool = False,
     ) -> None:
+        """keeps_news: there are checkpoints, and what was learned is kept now and then."""
         self._feedback = feedback or Feedback(None, origin)
         self._scorer = scorer
         self._origin = origin
@@ -82,7 +84,7 @@ class HostTrack:
         self._host_hours = HostHours(context)
         of_hours = partial(rows_of_hours, zone=ZoneInfo(context.timezone))
         self._news = HostNews()
-        self._since_kept: Parts = {}  # news of a state that was taken back
+        self._keeps_news = keeps_news
         self._held: list[Signal] = []
         self._kept = KeptRows(max_open_rows)
         self._involved: list[NDArray[np.void]] = []  # since the last `advance`
@@ -174,12 +176,12 @@ class HostTrack:
 
     def _flag(self, host: tuple[int, int], start_ns: int, end_ns: int) -> None:
         self._scorer.flag(host, start_ns, end_ns)
-        if not self._scorer.holds:
+        if self._keeps_news:
             self._news.flag(host, start_ns, end_ns)
 
     def _score(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """The windows that the scorer lets go, when these have come."""
-        if not self._scorer.holds:
+        if self._keeps_news:
             self._news.add(windows, self._host_hours.infra)
         return self._scorer.take(windows)
 
@@ -193,7 +195,7 @@ class HostTrack:
     def state(self) -> Parts:
         """What a restart needs; not for a replay, whose scorer holds everything to the end."""
         parts = {**under("signs", self._forest_signs.state()), **under("episodes", self._episodes.state())}
-        parts |= {**under("hours", self._host_hours.state()), **under("news", self._news.state())}
+        parts |= under("hours", self._host_hours.state())
         for name, lane in self.lanes.items():
             parts |= under(f"{name}/windows", lane.windows.state())
             for watch in lane.watches:
@@ -205,7 +207,6 @@ class HostTrack:
         self._forest_signs.restore(within("signs", parts))
         self._episodes.restore(within("episodes", parts))
         self._host_hours.restore(within("hours", parts))
-        self._since_kept = within("news", parts)
         for name, lane in self.lanes.items():
             windows = within(f"{name}/windows", parts)
             if windows:
@@ -217,20 +218,20 @@ class HostTrack:
 
     def learned(self) -> Parts:
         """What the scorer has learned, and what is known of hosts."""
-        parts = {**under("scorer", self._scorer.state()), **under("hosts", self._host_hours.learned())}
-        return {**parts, **under("news", self._news.begin())}
+        self._news.forget()
+        return {**under("scorer", self._scorer.state()), **under("hosts", self._host_hours.learned())}
 
     def recall(self, parts: Parts) -> None:
         """Take that back."""
         self._scorer.restore(within("scorer", parts))
         self._host_hours.recall(within("hosts", parts))
-        self._news.follow(within("news", parts))
 
-    def catch_up(self) -> None:
-        """After `restore` and `recall`: what came between the two moments comes once more, silently."""
-        parts, self._since_kept = self._since_kept, {}
-        if not parts:  # states of earlier versions have none
-            return
+    def news(self) -> Parts:
+        """What has come since `learned`: small, for a checkpoint that comes more often."""
+        return self._news.state()
+
+    def catch_up(self, parts: Parts) -> None:
+        """After `restore` and `recall`: such news come once more, silently."""
         for windows, infra in self._news.again(parts, self._flag):
             self._host_hours.again(windows, infra)
             self._news.add(windows, infra)

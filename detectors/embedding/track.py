@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +46,6 @@ class EmbeddingTrack:
         self._learned = self._nothing_learned()
         self._windows = HostWindows(self._max_open_rows)
         self._told: Sequence[Embedding] | None = None
-        self._since = 0  # which state the news are since
         self._forget_news()
 
     def _forget_news(self) -> None:
@@ -107,10 +105,8 @@ class EmbeddingTrack:
 
     def state(self) -> Parts:
         """What a restart needs; with the `news` since, if they are of later."""
-        self._since = secrets.randbits(62)
         self._forget_news()
         return {
-            "since": np.array([self._since], np.int64),
             "catalogue": of_json(self._catalogue.ids),
             **under("windows", self._windows.state()),
             **under("learned", self._learned.state()),
@@ -120,13 +116,12 @@ class EmbeddingTrack:
         """Take a state back; into a track that has seen nothing. KeyError, ValueError: it is none."""
         self._restore_windows(parts)
         self._learned.restore(within("learned", parts))
-        self._since = int(parts["since"][0]) if "since" in parts else 0  # earlier versions had no news
         self._told = None
 
     def news(self) -> Parts:
         """What has come since the last `state`: small, for a checkpoint that comes more often."""
         return {
-            "since": np.array([self._since, self._counted_until_ns], np.int64),
+            "until": np.array([self._counted_until_ns], np.int64),
             "catalogue": of_json(self._catalogue.ids),
             "referred": np.concatenate([*self._referred, np.zeros(0, _REFERRED)]),
             **under("counted", packed_state(self._counted)),
@@ -134,10 +129,8 @@ class EmbeddingTrack:
         }
 
     def catch_up(self, parts: Parts) -> None:
-        """Take news back, after the state that they are since; others say nothing of it."""
-        since, until_ns = parts["since"].tolist()
-        if since != self._since:
-            return
+        """Take news back, after the state that they are since."""
+        (until_ns,) = parts["until"].tolist()
         places = self._places(parts)
         for rows in from_packed_state(within("counted", parts)):
             self._count(_moved(rows.rows(), places), until_ns)

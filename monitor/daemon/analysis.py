@@ -14,17 +14,16 @@ import numpy as np
 from detectors.parts import Parts, json_of, of_json, under, within
 from monitor import garbage, places
 from monitor.config.config import Config
+from monitor.daemon.begin import live
 from monitor.daemon.links import Link, Links
 from monitor.daemon.live_metrics import finding_line, set_live, snapshot
 from monitor.daemon.orders import Order, Orders
 from monitor.daemon.renewal import Renewal
 from monitor.daemon.rooms import RING_COUNTERS, Prepared, Rooms
 from monitor.daemon.state import StateFiles
-from monitor.daemon.worker import first_order
 from monitor.errors import USAGE, CommandEnd, tell, user_errors
 from monitor.health.endpoint import Endpoint
 from monitor.health.health import Health, HealthWatch
-from monitor.kernels import lean_numba
 from monitor.models.feedback import keep_hits
 
 _WAIT_SECONDS = 0.2
@@ -39,18 +38,7 @@ _OF_ANOTHER_VERSION = (KeyError, ValueError, TypeError, IndexError)
 
 def work(orders: Orders) -> None:
     """The whole life of an analysis. Ends when told, or when the parent is gone."""
-    lean_numba.import_lean()
-    start = first_order(orders)
-    if start is None:
-        return
-    try:
-        with user_errors():
-            analysis = Analysis(orders, start)
-    except CommandEnd as end:
-        orders.send("refused", problem=end.message)
-        return
-    garbage.look_as_usual()
-    analysis.run()
+    live(orders, Analysis)
 
 
 class Analysis:

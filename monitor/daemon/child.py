@@ -16,7 +16,7 @@ from monitor.daemon.orders import Orders
 class _WithoutPandas(MetaPathFinder):
     """pyarrow would import pandas, where there is one, to see whether what it is given is a part of it.
 
-    That is 20 MiB that nothing here needs.
+    That is 17 MiB that nothing here needs.
     """
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:

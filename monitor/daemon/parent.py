@@ -24,6 +24,7 @@ from monitor.daemon.control import ControlSocket, Question
 from monitor.daemon.notify import Notifier
 from monitor.daemon.orders import Order
 from monitor.daemon.reload import Reload
+from monitor.daemon.signals import heard_signals
 from monitor.daemon.taps import Tap, interfaces_of
 from monitor.errors import CUT_OFF, USAGE, WHOLE, CommandEnd, tell
 from sinks.metrics.overload_steps import OVERLOAD_STEPS
@@ -80,7 +81,7 @@ class Parent:
         garbage.look_as_usual()
         control = ControlSocket(places.make(places.runtime_directory(self._config.state)) / places.CONTROL)
         self._selector.register(control, selectors.EVENT_READ, lambda: self._asked(control.accept()))
-        with _signals() as (wake, pending):
+        with heard_signals() as (wake, pending):
             self._selector.register(wake, selectors.EVENT_READ, lambda: self._signalled(wake, pending))
             try:
                 while self._stage != OVER:
@@ -381,23 +382,3 @@ class Parent:
                 child.kill()
             self._deadline = now + 60.0  # a killed process is soon gone
         return not alive
-
-
-@contextlib.contextmanager
-def _signals():  # type: ignore[no-untyped-def]
-    """Signals as bytes in a socket and numbers in a list, so that the loop takes them in its turn."""
-    wake, inner = socket.socketpair()
-    wake.setblocking(False)
-    inner.setblocking(False)
-    pending: list[int] = []
-    hear: Callable[..., None] = lambda number, _: pending.append(number)  # noqa: E731
-    earlier = {n: signal.signal(n, hear) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    earlier_wakeup = signal.set_wakeup_fd(inner.fileno())
-    try:
-        yield wake, pending
-    finally:
-        signal.set_wakeup_fd(earlier_wakeup)
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-        wake.close()
-        inner.close()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import select
 import signal
 import time
 from dataclasses import dataclass
 
 from monitor import garbage
 from monitor.config.config import Config
+from monitor.daemon.begin import live
 from monitor.daemon.life import Life, Lives, stages_for
 from monitor.daemon.orders import Order, Orders
 from monitor.daemon.overload import ELEPHANTS, NAMES, PACKETS, NamesGivenUp, Overload
 from monitor.daemon.pinning import Pinning
 from monitor.daemon.renewal import Renewal
 from monitor.errors import CommandEnd, user_errors
-from monitor.kernels import lean_numba
 from monitor.pipeline.handover import Step
 from monitor.pipeline.pipeline import WorkerStages
 from monitor.pipeline.stages import StageSettings, settings_from
@@ -38,27 +37,7 @@ _SEND_SECONDS = 0.02
 
 def work(orders: Orders) -> None:
     """The whole life of a worker. Ends when told, or when the parent is gone."""
-    lean_numba.import_lean()
-    start = first_order(orders)
-    if start is None:
-        return
-    try:
-        with user_errors():
-            worker = Worker(orders, start)
-    except CommandEnd as end:
-        orders.send("refused", problem=end.message)
-        return
-    garbage.look_as_usual()
-    worker.run()
-
-
-def first_order(orders: Orders) -> Order | None:
-    """What a child's life begins with; None when the parent is gone before it says anything."""
-    while True:
-        select.select([orders], [], [])
-        heard = orders.receive()
-        if heard is not None:
-            return heard[0]
+    live(orders, Worker)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,10 +13,12 @@ from detectors.catalogue.settings import CatalogueSettings
 from detectors.findings import Finding
 from detectors.forest.isolation import ForestSettings
 from detectors.forest.learner import Schedule
+from detectors.forest.model import Model
+from detectors.forest.model_file import save
 from detectors.judge import Detectors
 from detectors.parts import Parts
 from detectors.settings import DetectorSettings
-from detectors.window_features import FEATURE_AT, FEATURE_NAMES
+from detectors.window_features import FEATURE_AT, FEATURE_NAMES, WINDOW
 from tests.detectors.conftest import CATALOGUE
 from tests.detectors.made_deltas import MINUTE, START, deltas, facts, no_queries
 from tests.detectors.test_judge import campus
@@ -101,6 +106,42 @@ def test_who_is_killed_has_learned_what_the_checkpoint_knew(stops: list[int]) ->
     assert killed.learner is not None
     assert whole.learner is not None
     assert len(killed.learner._sample) == len(whole.learner._sample) > 100
+
+
+def test_what_was_kept_after_the_checkpoint_is_not_told_its_news() -> None:
+    """Killed between the two: what was learned holds all that the news would tell."""
+    detectors = Detectors(SETTINGS, StringTable(1_000, 10_000))
+    for minute, block in enumerate(campus()[:20]):
+        known = facts(block)
+        detectors.take(block, known, detectors.classify(known, block), no_queries(block))
+        detectors.advance(START + (minute + 1) * MINUTE)
+    state = {key: value.copy() for key, value in detectors.state().items()}
+    learned = {key: value.copy() for key, value in detectors.learned().items()}
+    assert len(state["news/hosts/windows/packed"]) > 0
+    again = Detectors(SETTINGS, StringTable(1_000, 10_000))
+    again.restore(state)
+    again.recall(learned)
+    again.catch_up()
+    assert again.learner is not None
+    assert detectors.learner is not None
+    assert len(again.learner._sample) == len(detectors.learner._sample) > 0
+
+
+def test_a_replay_by_a_model_keeps_no_news(tmp_path: Path) -> None:
+    """It has no checkpoints, and would keep all its windows."""
+    draw = np.random.default_rng(1)
+    windows = np.zeros(900, WINDOW)
+    windows["features"] = draw.lognormal(0, 0.5, windows["features"].shape)
+    save(Model.learn(windows[:500], windows[500:], ForestSettings(trees=5)), tmp_path / "m.npz")
+    settings = replace(SETTINGS, learn_from_replay=True, model_file=tmp_path / "m.npz")
+    detectors = Detectors(settings, StringTable(1_000, 10_000))
+    closed = 0
+    for minute, block in enumerate(campus()[:20]):
+        known = facts(block)
+        detectors.take(block, known, detectors.classify(known, block), no_queries(block))
+        closed += len(detectors.advance(START + (minute + 1) * MINUTE).windows)
+    assert closed > 0
+    assert "windows/packed" not in detectors._hosts.news()
 
 
 def test_what_was_learned_before_embeddings_were_kept_is_taken_back() -> None:

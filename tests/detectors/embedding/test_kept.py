@@ -178,17 +178,3 @@ def test_who_is_killed_goes_on_from_the_checkpoint_and_not_from_what_was_learned
     seen_by(again, catalogue, rows, range(killed, 400))
     assert result_of(again) == result_of(whole) != []
     assert again.counters == whole.counters
-
-
-def test_news_of_another_state_say_nothing() -> None:
-    catalogue = shipped_catalogue()
-    rows = sightings(catalogue, 400)
-    found = track(catalogue)
-    seen_by(found, catalogue, rows, range(100))
-    news = copied(found.news())
-    later = copied(found.state())
-    again, same = track(catalogue), track(catalogue)
-    for each in (again, same):
-        each.restore(later)
-    again.catch_up(news)
-    assert result_of(again) == result_of(same)
