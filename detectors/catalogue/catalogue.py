@@ -321,15 +321,15 @@ class Catalogue:
             by_form = service.suffixes, service.hosts, service.labels, service.words
             forms = [form for form, names in zip(_FILE_FORMS, by_form, strict=True) for _ in names]
             names = [name for names in by_form for name in names]
-            for at, (name, line) in enumerate(zip(names, service.lines, strict=True)):
-                other = seen.setdefault((name, forms[at] == WORD), (service.file, line))
+            for name, form, line in zip(names, forms, service.lines, strict=True):
+                other = seen.setdefault((name, form == WORD), (service.file, line))
                 if other != (service.file, line):
                     where = f"{other[0]}:{other[1]}"
                     errors.append(
                         f"{service.file}:{line}: `{name}` stands already in {where}; keep one of them"
                     )
-                owner = self._place[service.id]
-                self._entries.add(name.encode(), forms[at], owner, sources[service.path], line)
+            owner, source = self._place[service.id], sources[service.path]
+            self._entries.extend(names, forms, owner, source, service.lines)
 
     def _add_list(self, settings: ListSettings, errors: list[str]) -> ListReport:
         owner, source = self._place[f"list-{settings.id}"], len(self._sources)

@@ -45,16 +45,6 @@ class Entries:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def add(self, name: bytes, flags: int, owner: int, source: int, line: int) -> None:
-        """Append an entry; `name` in its comparable form."""
-        self.names += name
-        self.ends.append(len(self.names))
-        self.owners.append(owner)
-        self.sources.append(source)
-        self.lines.append(line)
-        self.flags.append(flags)
-        self.hashes.append(hash(name))
-
     def extend(
         self, names: Sequence[str], flags: Sequence[int], owner: int, source: int, lines: Sequence[int]
     ) -> None:

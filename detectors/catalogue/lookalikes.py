@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from detectors.catalogue.public_suffixes import is_registrable
+from detectors.catalogue.public_suffixes import registrable_domain
 
 _LEAST = 5  # shorter brands stand in half of all words
 _LEAST_OBSCURE = 9  # so do those of small networks up to here, and there are thousands of them
@@ -22,22 +22,22 @@ class KnownDomains:
         `obscure` are names of small networks that stand together: whoever imitates takes a known name, and
         every fourth word differs by a letter from one of these, so that only their long brands count.
         """
-        known = {domain for domain in map(_domain, names) if domain}
-        small = {domain for domain in map(_domain, obscure) if domain}
+        known = {domain for domain in map(registrable_domain, names) if domain}
+        small = {domain for domain in map(registrable_domain, obscure) if domain}
         self._domains = known | small
         brands = {_plain(domain) for domain in known}
         brands |= {brand for brand in map(_plain, small) if len(brand) >= _LEAST_OBSCURE}
-        self._uncommon = {brand for brand in brands if not is_common(brand)}
+        self._brands, self._is_common = brands, is_common
         long = {brand for brand in brands if len(brand) >= _LEAST}
-        self._shortened = long | {short for brand in long for short in _without_one(brand)}
+        self._shortened = long.union(*map(_without_one, long))
         self._starts: dict[str, list[str]] = {}
-        for brand in long & self._uncommon:
+        for brand in long:
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
 
     def shown_in(self, labels: Sequence[str], untelling: Sequence[str]) -> bool:
         """Whether labels below a stranger's domain show one of these, or `untelling` the brand of one."""
         places = range(len(labels) + 1)
-        return any(len(label) >= _LEAST and _read(label) in self._uncommon for label in untelling) or any(
+        return any(len(label) >= _LEAST and self._is_uncommon(_read(label)) for label in untelling) or any(
             ".".join(labels[first:last]) in self._domains for first in places for last in places[first + 2 :]
         )
 
@@ -49,22 +49,19 @@ class KnownDomains:
         if "xn--" in domain or brand in self._shortened:
             return True
         parts = domain.partition(".")[0].split("-")
-        if len(parts) > 1 and any(_read(part) in self._uncommon for part in parts):
+        if len(parts) > 1 and any(self._is_uncommon(_read(part)) for part in parts):
             return True
         if any(short in self._shortened for short in _without_one(brand)):
             return True
         return any(
-            brand.startswith(known, at)
+            brand.startswith(known, at) and not self._is_common(known)
             for at in range(len(brand) - _LEAST + 1)
             for known in self._starts.get(brand[at : at + _LEAST], ())
         )
 
-
-def _domain(name: str) -> str | None:
-    """The registrable domain of a name."""
-    while name and not is_registrable(name):
-        name = name.partition(".")[2]
-    return name or None
+    def _is_uncommon(self, brand: str) -> bool:
+        """Whether it is the brand of one of these and no ordinary word."""
+        return brand in self._brands and not self._is_common(brand)
 
 
 def _plain(domain: str) -> str:

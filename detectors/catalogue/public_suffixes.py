@@ -15,13 +15,14 @@ def _rules() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     plain: set[str] = set()
     wildcards: set[str] = set()
     exceptions: set[str] = set()
-    text = files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text("utf-8")
-    for line in text.splitlines():
+    data = files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text("utf-8")
+    for line in data.splitlines():
         rule = line.partition(" ")[0]
         if not rule or rule.startswith("//"):
             continue
         target = exceptions if rule[0] == "!" else wildcards if rule.startswith("*.") else plain
-        target.add(host_name(rule.lstrip("!*.")) or rule)
+        text = rule.lstrip("!*.")
+        target.add(text if text.isascii() else host_name(text) or rule)
     return frozenset(plain), frozenset(wildcards), frozenset(exceptions)
 
 
@@ -40,6 +41,19 @@ def is_registrable(name: str) -> bool:
     """Whether a name stands right below a public suffix and is none itself."""
     _, dot, parent = name.partition(".")
     return bool(dot) and is_public_suffix(parent) and not is_public_suffix(name)
+
+
+def registrable_domain(name: str) -> str | None:
+    """The longest that is registrable of a name and the domains above it; None without one."""
+    suffix = is_public_suffix(name)
+    while True:
+        _, dot, parent = name.partition(".")
+        if not dot:
+            return None
+        above = is_public_suffix(parent)
+        if above and not suffix:
+            return name
+        name, suffix = parent, above
 
 
 def public_suffixes_of(names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import yaml
 from detectors.campus_networks import Network
 from detectors.catalogue.categories import ENTRY_CATEGORIES, KINDS, OPTIONAL_KINDS
 from detectors.catalogue.host_names import host_name
+from detectors.catalogue.nodes import TooDeep, compose
 from detectors.catalogue.public_suffixes import is_public_suffix
 
 _T = TypeVar("_T")
@@ -87,33 +88,17 @@ def read_file(path: Path, errors: list[str]) -> Iterator[Service]:
     if len(text) > _MAX_FILE_BYTES:
         errors.append(f"{path}:0: larger than {_MAX_FILE_BYTES >> 20} MiB")
         return
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if _nests_too_deeply(text, loader):
-            errors.append(f"{path}:0: nested deeper than a catalogue is; see docs/catalogue.md for the form")
-            return
-        root = yaml.compose(text, Loader=loader)
+        root = compose(text, _MAX_DEPTH)
+    except TooDeep:
+        errors.append(f"{path}:0: nested deeper than a catalogue is; see docs/catalogue.md for the form")
+        return
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "not UTF-8 text"
         errors.append(f"{path}:{mark.line + 1 if mark else 0}: not YAML: {what}")
         return
     yield from _Reader(path, errors).services(root)
-
-
-def _nests_too_deeply(text: bytes, loader: type) -> bool:
-    """Looked at by events, one at a time, since composing recurses; some libyaml refuse by themselves."""
-    depth = 0
-    try:
-        for event in yaml.parse(text, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _MAX_DEPTH:
-                return True
-    except yaml.YAMLError as error:
-        if "nesting depth" not in (getattr(error, "problem", None) or ""):
-            raise
-        return True
-    return False
 
 
 class _Reader:

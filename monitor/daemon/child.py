@@ -6,23 +6,11 @@ import importlib
 import signal
 import socket
 import sys
-from importlib.abc import MetaPathFinder
 
 from monitor import garbage
 from monitor.daemon import privileges
 from monitor.daemon.orders import Orders
-
-
-class _WithoutPandas(MetaPathFinder):
-    """pyarrow would import pandas, where there is one, to see whether what it is given is a part of it.
-
-    That is 17 MiB that nothing here needs.
-    """
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        """Nobody has found it: ModuleNotFoundError. All else others may find."""
-        if name == "pandas":
-            raise ModuleNotFoundError("no process of the daemon has pandas", name=name)
+from monitor.without_pandas import without_pandas
 
 
 def main(module: str, descriptor: int) -> None:
@@ -31,8 +19,8 @@ def main(module: str, descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent hears them and gives orders
     garbage.look_seldom()
-    sys.meta_path.insert(0, _WithoutPandas())
-    importlib.import_module(module).work(Orders(socket.socket(fileno=descriptor)))
+    with without_pandas():
+        importlib.import_module(module).work(Orders(socket.socket(fileno=descriptor)))
 
 
 if __name__ == "__main__":

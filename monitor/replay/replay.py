@@ -12,6 +12,7 @@ from monitor.replay.progress import progress_of
 from monitor.replay.session import Session
 from monitor.replay.spread import Spread
 from monitor.replay.summary_text import write_json, write_table
+from monitor.without_pandas import without_pandas
 from wire.capture.files import open_captures
 
 
@@ -29,7 +30,7 @@ def replay(
     workers: processes that read; 1: this one reads too.
     """
     lean_numba.import_lean()
-    with user_errors():
+    with user_errors(), without_pandas():
         config = config_file.load(config_path)
         with open_captures(captures) as reader:
             spread = Spread(captures, workers) if workers > 1 else None

@@ -12,7 +12,7 @@ from publicsuffixlist import PublicSuffixList
 from detectors.catalogue.catalogue import Catalogue
 from detectors.catalogue.categories import CATEGORIES
 from detectors.catalogue.lookalikes import KnownDomains
-from detectors.catalogue.public_suffixes import is_registrable
+from detectors.catalogue.public_suffixes import is_registrable, registrable_domain
 from tests.detectors.made_services import made
 
 EXPECTED = {
@@ -193,6 +193,7 @@ def test_no_lookalike_of_any_entry_is_accepted(catalogue: Catalogue) -> None:
         if "." not in entry.entry:
             continue
         domain = registrable(entry.entry)
+        assert registrable_domain(entry.entry) == domain
         for fake in (
             f"not{entry.entry}",
             f"{entry.entry.removesuffix(domain)}x-{domain}",

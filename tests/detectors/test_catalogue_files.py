@@ -38,6 +38,8 @@ WRONG = {
     "twice": (HEAD + GOOD + GOOD.replace("some-app", "zz"), "`some.example` stands already in x.yaml:7"),
     "id_twice": (HEAD + GOOD + GOOD.replace("some.ex", "other.ex"), "id `some-app` stands already"),
     "not_yaml": ("services: [", "not YAML"),
+    "no_anchor": ("schema: 1\nservices: *none\n", "2: not YAML: no anchor `none`"),
+    "two_documents": (HEAD + GOOD + "---\n", "10: not YAML: a second document"),
     "no_schema": ("services: []\n", "`schema` must be 1"),
     "other_schema": ("schema: 2\nservices: []\n", "1: `schema` must be 1"),
     "empty": ("", "1: empty"),

@@ -40,8 +40,9 @@ def _holds(entry: bytes, flags: int, name: bytes) -> bool:
 @given(ENTRIES, st.lists(NAMES, min_size=1, max_size=12))
 def test_entries_hold_as_a_plain_reading_has_it(told: list[tuple[bytes, int]], names: list[bytes]) -> None:
     entries = Entries()
-    for line, (entry, flags) in enumerate(told):
-        entries.add(entry, flags, 0, 0, line)
+    entries.extend(
+        [entry.decode() for entry, _ in told], [flags for _, flags in told], 0, 0, range(len(told))
+    )
     count, one = NameScan(entries).holding(*_interned(names))
     for name, number, index in zip(names, count.tolist(), one.tolist(), strict=True):
         holding = [at for at, (entry, flags) in enumerate(told) if _holds(entry, flags, name)]
