@@ -6,6 +6,8 @@ text whether it is a number or a date. Here text is text.
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -19,7 +21,7 @@ def compose(text: bytes, most_depth: int) -> yaml.Node | None:
     """The root of the only document in `text`; None when there is none.
 
     Raises yaml.YAMLError, UnicodeDecodeError, and TooDeep. An alias gives the very node of its anchor,
-    which must be complete by then. Nodes have no tags.
+    which must be complete by then. Tags are empty.
     """
     composer = _Composer(most_depth)
     try:
@@ -47,8 +49,9 @@ class _Composer:
         return self._nodes[0] if self._nodes else None
 
     def take(self, event: yaml.Event) -> None:
+        mark: Any = event.start_mark  # the library has two kinds, which are alike
         if isinstance(event, yaml.ScalarEvent):
-            self._add(yaml.ScalarNode(None, event.value, event.start_mark), event.anchor)
+            self._add(yaml.ScalarNode("", event.value, mark), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(self._open) == self._most_depth:
                 raise TooDeep
@@ -57,24 +60,22 @@ class _Composer:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
         elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
+            node = self._anchors.get(event.anchor or "")
+            if node is None:
+                raise yaml.composer.ComposerError(None, None, f"no anchor `{event.anchor}`", mark)
+            self._nodes.append(node)
         elif isinstance(event, yaml.DocumentStartEvent) and self._nodes:
-            raise yaml.composer.ComposerError(None, None, "a second document", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "a second document", mark)
 
     def _close(self) -> None:
         start, outer = self._open.pop()
         inner, self._nodes = self._nodes, outer
+        mark: Any = start.start_mark
         if isinstance(start, yaml.SequenceStartEvent):
-            self._add(yaml.SequenceNode(None, inner, start.start_mark), start.anchor)
+            self._add(yaml.SequenceNode("", inner, mark), start.anchor)
         else:
             pairs = list(zip(inner[::2], inner[1::2], strict=True))
-            self._add(yaml.MappingNode(None, pairs, start.start_mark), start.anchor)
-
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        node = self._anchors.get(event.anchor)
-        if node is None:
-            raise yaml.composer.ComposerError(None, None, f"no anchor `{event.anchor}`", event.start_mark)
-        self._nodes.append(node)
+            self._add(yaml.MappingNode("", pairs, mark), start.anchor)
 
     def _add(self, node: yaml.Node, anchor: str | None) -> None:
         self._nodes.append(node)
