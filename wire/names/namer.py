@@ -161,7 +161,7 @@ class Namer:
         self._slots = empty_slots(settings.reassembly_slots)
         self._room = np.zeros(settings.reassembly_slots * SLOT_BYTES, np.uint8)
         self._queries = query_pool(settings.max_query_nodes)
-        for head in ("free_state", "used_states", "slot_hand", "used_slots"):
+        for head in ("free_state", "used_states", "free_slot", "slot_hand", "used_slots"):
             self._work[head] = 0
         self._work["may_grow"] = capacity < settings.max_flows
 

@@ -2,7 +2,7 @@
 
 Only a stream whose first message does not stand whole in one segment, or comes out of order,
 takes a slot. Of bytes that come twice the first received wins, which is what a tap can defend:
-later bytes may come from anybody. When all slots are taken the oldest is evicted and counted.
+later bytes may come from anybody. When all slots are taken they are evicted in turn, and counted.
 
 A slot's bytes are room[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] of one flat uint8 array.
 """
@@ -29,6 +29,7 @@ SLOT = np.dtype(
         ("base", "i8"),  # stream position of the slot's first byte
         ("need", "i8"),  # stream position up to which bytes must be there to go on
         ("pieces", "i8"),
+        ("next_free", "i8"),  # of a free slot: the next one, -1 ends the list
         ("start", "i8", (SLOT_RANGES,)),
         ("end", "i8", (SLOT_RANGES,)),
     ]
@@ -39,19 +40,22 @@ def empty_slots(count: int) -> np.ndarray:
     """Free slots, SLOT[count]."""
     slots = np.zeros(count, SLOT)
     slots["owner"] = -1
+    slots["next_free"] = np.arange(1, count + 1)
+    slots["next_free"][-1:] = NO_SLOT
     return slots
 
 
 @kernel
 def take_slot(slots, work, owner, base):  # type: ignore[no-untyped-def]
-    """Give a slot to `owner`: a free one, or in turn; returns slot, and who lost it or -1."""
-    at = np.int64(work.slot_hand)
-    if work.used_slots < len(slots):
-        while slots[at].owner >= 0:
-            at = (at + 1) % len(slots)
+    """Give a slot to `owner`: a free one, else one in turn; returns slot, and who lost it or -1."""
+    at, loser = np.int64(work.free_slot), np.int64(-1)
+    if at >= 0:
+        work.free_slot = slots[at].next_free
         work.used_slots += 1
-    loser = slots[at].owner
-    work.slot_hand = (at + 1) % len(slots)
+    else:
+        at = np.int64(work.slot_hand)
+        loser = slots[at].owner
+        work.slot_hand = (at + 1) % len(slots)
     slot = slots[at]
     slot.owner = owner
     slot.base = base
@@ -62,11 +66,12 @@ def take_slot(slots, work, owner, base):  # type: ignore[no-untyped-def]
 
 @kernel
 def release_slot(slots, work, at):  # type: ignore[no-untyped-def]
-    """Free a slot. The next stream takes it again, so that a quiet pool touches little memory."""
+    """Free a slot. The next stream takes it, so that the pool touches what was used at one time at most."""
     if at >= 0 and slots[at].owner >= 0:
         slots[at].owner = -1
+        slots[at].next_free = work.free_slot
+        work.free_slot = at
         work.used_slots -= 1
-        work.slot_hand = at
 
 
 @kernel

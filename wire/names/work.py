@@ -68,7 +68,8 @@ WORK = np.dtype(
         ("may_grow", "i8"),  # 1: there can be more states than there are
         ("events", "i8"),  # written so far in this block
         ("selected", "i8"),  # references of this block that QUIC must look at
-        ("slot_hand", "i8"),  # reassembly slot to take or evict next
+        ("free_slot", "i8"),  # first free reassembly slot, -1 when all are in use
+        ("slot_hand", "i8"),  # the one to evict next
         ("used_slots", "i8"),
         ("counters", "i8", (len(COUNTER_NAMES),)),
         ("cursor", "i8", (2,)),
