@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_MOVED_TOGETHER = 4_096
+
 
 def as_bytes(records: NDArray[Any]) -> NDArray[np.void]:
     """The same records without their fields, one void item each; no copy where they lie together."""
@@ -28,6 +30,19 @@ def picked(records: NDArray[Any], which: NDArray[np.bool_] | NDArray[np.integer[
     """
     at = np.flatnonzero(which) if which.dtype == np.bool_ else which
     return records.take(at)
+
+
+def kept(records: NDArray[Any], which: NDArray[np.bool_]) -> NDArray[Any]:
+    """The records that a mask chooses, moved together in place: what lies behind them is spoilt.
+
+    records: contiguous and writeable. For what is too large to stand in memory twice.
+    """
+    rows, count = as_bytes(records), 0
+    for at in range(0, len(rows), _MOVED_TOGETHER):
+        some = rows[at : at + _MOVED_TOGETHER][which[at : at + _MOVED_TOGETHER]]
+        rows[count : count + len(some)] = some
+        count += len(some)
+    return records[:count]
 
 
 def owned(records: NDArray[Any]) -> NDArray[Any]:

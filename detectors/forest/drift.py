@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.parts import Parts
-from detectors.window_features import FEATURE_NAMES, HOUR_NS, MINUTE_FEATURES, WINDOW
+from detectors.window_features import FEATURE_NAMES, HOUR_NS, MINUTE_FEATURES
 
 MODERATE, LARGE = 0.1, 0.25
 LEAST_WINDOWS = 1_000
@@ -38,9 +38,9 @@ class Population:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, windows: NDArray[np.void]) -> Population:
-        """From WINDOWs of a minute."""
-        features = np.nan_to_num(windows["features"])
+    def of(cls, features: NDArray[np.float64]) -> Population:
+        """From the features of WINDOWs of a minute, (n, features)."""
+        features = np.nan_to_num(features)
         edges = np.full((_FEATURES, _BINS - 1), np.inf)
         for at in range(_FEATURES if len(features) else 0):
             own = np.unique(np.quantile(features[:, at], np.linspace(0, 1, _BINS + 1)[1:-1]))
@@ -76,7 +76,7 @@ class Drift:
     """Counts by feature and bin: of the training, and of each of the last hours. About 90 KB."""
 
     def __init__(self) -> None:
-        self._usual = Population.of(np.zeros(0, WINDOW))
+        self._usual = Population.of(np.zeros((0, _FEATURES)))
         self._hours = np.zeros((_HOURS, _FEATURES, _BINS), np.int64)
         self._hour = np.full(_HOURS, -1, np.int64)  # which hour each holds
         self._judged_ns = 0

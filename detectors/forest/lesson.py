@@ -20,6 +20,7 @@ from detectors.forest.steady import steady
 from detectors.grouping import address_ids, distinct, total
 from detectors.parts import Parts, json_of, of_json, under, within
 from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS
+from wire.record_arrays import kept, picked
 
 _LASTING_HOURS = 3
 _RECENT_NS = 72 * HOUR_NS
@@ -116,8 +117,8 @@ def learn(parts: Parts) -> Parts:
     calibrates = (hour + hour // 24) % 2 == 1
     if calibrates.all() or not calibrates.any():
         return {}
-    ours, theirs = clean[~calibrates], clean[calibrates]
-    del clean  # a hundred megabytes that the fit need not hold beside its own
+    theirs = picked(clean, calibrates)
+    ours = kept(clean, ~calibrates)
     challenger = Model.learn(ours, theirs, lesson.forest)
     recent = theirs[theirs["window_start_ns"] >= lesson.now_ns - _RECENT_NS]
     verdict = compare(challenger, lesson.champion, recent, lesson.incidents)
@@ -126,18 +127,16 @@ def learn(parts: Parts) -> Parts:
 
 
 def _clean(lesson: Lesson) -> NDArray[np.void]:
-    """What may be learned from; each step replaces the windows of the one before."""
+    """What may be learned from. A hundred megabytes, which no step copies."""
     windows = lesson.sample.windows()
-    windows = windows[~lesson.found.hold(windows) & ~_passive(windows)]
-    windows = windows[_of_steady_hosts(windows)]
-    return _cap_hosts(windows, lesson.host_share)
+    windows = kept(windows, ~lesson.found.hold(windows) & ~_passive(windows))
+    windows = kept(windows, _of_steady_hosts(windows))
+    return kept(windows, _within_share(windows, lesson.host_share))
 
 
 def _of_steady_hosts(windows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Those, minutes and hours, of hosts whose minutes do not drift away from the others'."""
-    steadily = np.ones(len(windows), np.bool_)
-    minutes = np.flatnonzero(windows["seconds"] != HOUR_SECONDS)
-    steadily[minutes] = steady(windows[minutes])
+    steadily = steady(windows, windows["seconds"] != HOUR_SECONDS)
     host, _ = address_ids(windows["host_hi"], windows["host_lo"])
     return np.asarray(~np.isin(host, np.unique(host[~steadily])))
 
@@ -162,14 +161,16 @@ def _latest_groups(windows: NDArray[np.void]) -> NDArray[np.uint8]:
     return np.asarray(windows["group"][latest[host]])
 
 
-def _cap_hosts(windows: NDArray[np.void], share: float) -> NDArray[np.void]:
-    """The windows, of each host no more than a share of all, chosen evenly; in their old order."""
+def _within_share(windows: NDArray[np.void], share: float) -> NDArray[np.bool_]:
+    """Of each host no more windows than a share of all, chosen evenly."""
+    within = np.ones(len(windows), np.bool_)
     most = max(int(share * len(windows)), 1)
     hosts = np.stack([windows["host_hi"], windows["host_lo"]], axis=1)
     _, host, counts = np.unique(hosts, axis=0, return_inverse=True, return_counts=True)
     if len(counts) == 0 or len(counts) * share < 1 or counts.max() <= most:
-        return windows  # with fewer hosts than shares, a cap would only throw away
+        return within  # with fewer hosts than shares, a cap would only throw away
     host = host.reshape(-1)
     order = np.lexsort((scatter(windows), host))
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return windows[np.sort(order[rank < most])]
+    within[order[rank >= most]] = False
+    return within

@@ -32,6 +32,8 @@ PART_NAMES = (*GROUPS, "pooled")
 #: Windows that train and calibrate a part at least; of the pooled one of minutes any number will do.
 LEAST_TRAINING = {MINUTE_SECONDS: 2_000, HOUR_SECONDS: 150}
 LEAST_CALIBRATION = {MINUTE_SECONDS: 1_000, HOUR_SECONDS: 60}
+#: Rows whose matrix stands in memory at one time, 9 MB.
+_SCORED_TOGETHER = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +88,16 @@ class Model:
         Both may hold minutes and hours; the minutes of a host-hour should all be there or not at all.
         """
         starts = np.concatenate([training["window_start_ns"], calibration["window_start_ns"]])
-        both = np.concatenate([each[_of_length(each, MINUTE_SECONDS)] for each in (training, calibration)])
-        model = cls({}, (int(starts.min()), int(starts.max())), Population.of(both))
-        for seconds in (MINUTE_SECONDS, HOUR_SECONDS):
-            ours, theirs = (each[_of_length(each, seconds)] for each in (training, calibration))
-            if seconds == HOUR_SECONDS:
-                theirs = with_peaks(model, calibration[_of_length(calibration, MINUTE_SECONDS)], theirs)
-            if seconds == MINUTE_SECONDS or _enough(len(ours), len(theirs), seconds):
-                model.parts[seconds, POOLED] = model._learn_part(ours, theirs, settings)
-            for group in range(len(GROUPS)):
-                own, other = (each[each["group"] == group] for each in (ours, theirs))
-                all_are = len(own) == len(ours) and len(other) == len(theirs)
-                if _enough(len(own), len(other), seconds) and not all_are:
-                    model.parts[seconds, group] = model._learn_part(own, other, settings)
+        both = [each["features"][_of_length(each, MINUTE_SECONDS)] for each in (training, calibration)]
+        model = cls({}, (int(starts.min()), int(starts.max())), Population.of(np.concatenate(both)))
+        del both
+        model._learn_length(MINUTE_SECONDS, training, calibration, settings)
+        hours, minutes = (
+            picked(calibration, _of_length(calibration, each)) for each in (HOUR_SECONDS, MINUTE_SECONDS)
+        )
+        hours = with_peaks(model, minutes, hours)
+        del minutes
+        model._learn_length(HOUR_SECONDS, training, hours, settings)
         return model
 
     @property
@@ -209,19 +208,43 @@ class Model:
             p_value[chosen] = part.tail.p_values(windows["peak"][chosen])
         return p_value
 
+    def _learn_length(
+        self,
+        seconds: int,
+        training: NDArray[np.void],
+        calibration: NDArray[np.void],
+        settings: ForestSettings,
+    ) -> None:
+        """The parts of one length; the minutes' stand before those of hours are learned."""
+        ours, theirs = (np.flatnonzero(_of_length(each, seconds)) for each in (training, calibration))
+        if seconds == MINUTE_SECONDS or _enough(len(ours), len(theirs), seconds):
+            self.parts[seconds, POOLED] = self._learn_part(training, ours, calibration, theirs, settings)
+        for group in range(len(GROUPS)):
+            own, other = ours[training["group"][ours] == group], theirs[calibration["group"][theirs] == group]
+            all_are = len(own) == len(ours) and len(other) == len(theirs)
+            if _enough(len(own), len(other), seconds) and not all_are:
+                self.parts[seconds, group] = self._learn_part(training, own, calibration, other, settings)
+
     def _learn_part(
-        self, training: NDArray[np.void], calibration: NDArray[np.void], settings: ForestSettings
+        self,
+        training: NDArray[np.void],
+        ours: NDArray[np.int64],
+        calibration: NDArray[np.void],
+        theirs: NDArray[np.int64],
+        settings: ForestSettings,
     ) -> Part:
-        """Of one length; the minutes' parts stand before those of hours are learned."""
-        forest = IsolationForest.fit(matrix(training), settings)
-        scores = forest.score(matrix(calibration))
+        """Of the WINDOWs of one length at these places, of which copies stand no longer than needed."""
+        forest = IsolationForest.fit(matrix(picked(training, ours)), settings)
+        parts = np.split(theirs, range(_SCORED_TOGETHER, len(theirs), _SCORED_TOGETHER))
+        scores = np.concatenate([forest.score(matrix(picked(calibration, each))) for each in parts])
+        others = picked(calibration, theirs)
         strange = episode_test.strangeness(scores)
-        if _of_length(calibration, HOUR_SECONDS).all():
+        if _of_length(others, HOUR_SECONDS).all():
             own = Tail(strange).p_values(strange)
-            return Part.of(forest, scores, episode_test.combined(self._minute_p(calibration), own))
-        host = host_keys(calibration["host_hi"], calibration["host_lo"])
-        pair = episode_test.pairs(host, calibration["window_start_ns"], strange)
-        return Part.of(forest, scores, episode_test.peaks_of_hours(calibration, pair)[2])
+            return Part.of(forest, scores, episode_test.combined(self._minute_p(others), own))
+        host = host_keys(others["host_hi"], others["host_lo"])
+        pair = episode_test.pairs(host, others["window_start_ns"], strange)
+        return Part.of(forest, scores, episode_test.peaks_of_hours(others, pair)[2])
 
 
 def _of_length(windows: NDArray[np.void], seconds: int) -> NDArray[np.bool_]:
@@ -234,15 +257,15 @@ def _enough(training: int, calibration: int, seconds: int) -> bool:
 
 
 def with_peaks(model: Model, minutes: NDArray[np.void], hours: NDArray[np.void]) -> NDArray[np.void]:
-    """Hour WINDOWs, copied, with the peaks that the model sees in minute WINDOWs."""
+    """Hour WINDOWs, copied, with the peaks that the model sees in minute WINDOWs, which it scores."""
     hours = hours.copy()
     if len(minutes) == 0 or len(hours) == 0:
         return hours
-    scored = minutes.copy()
-    model.score(scored)
-    host = host_keys(scored["host_hi"], scored["host_lo"])
-    pair = episode_test.pairs(host, scored["window_start_ns"], episode_test.strangeness(scored["score"]))
-    key, hour_ns, peak = episode_test.peaks_of_hours(scored, pair)
+    for first in range(0, len(minutes), _SCORED_TOGETHER):
+        model.score(minutes[first : first + _SCORED_TOGETHER])
+    host = host_keys(minutes["host_hi"], minutes["host_lo"])
+    pair = episode_test.pairs(host, minutes["window_start_ns"], episode_test.strangeness(minutes["score"]))
+    key, hour_ns, peak = episode_test.peaks_of_hours(minutes, pair)
     value = mixed(key) ^ hour_ns.astype(np.uint64)
     wanted = mixed(host_keys(hours["host_hi"], hours["host_lo"])) ^ hours["window_start_ns"].astype(np.uint64)
     order = np.argsort(value)

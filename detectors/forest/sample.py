@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.parts import Parts, under, within
 from detectors.waiting_rows import WaitingRows, from_packed_state, packed_state
 from detectors.window_features import HOUR_NS, WINDOW
-from wire.record_arrays import joined
+from wire.record_arrays import as_bytes, joined
 
 #: Fewer rows wait unpacked for more, 580 bytes each; packed, about a tenth.
 _PACKED_TOGETHER = 2_048
@@ -41,7 +42,12 @@ class Sample:
 
     def windows(self) -> NDArray[np.void]:
         """All WINDOWs of the sample, as they came."""
-        return joined([each.rows() for each in self._packed] + [*self._loose, np.zeros(0, WINDOW)])
+        whole, at = np.empty(len(self), WINDOW), 0
+        text = as_bytes(whole)
+        for part in chain((each.rows() for each in self._packed), self._loose):
+            text[at : at + len(part)] = as_bytes(part)
+            at += len(part)
+        return whole
 
     def hosts(self) -> set[tuple[int, int]]:
         """Of its windows, one part unpacked at a time."""

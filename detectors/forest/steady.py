@@ -26,27 +26,34 @@ _MOST_SHARE = 0.1
 _DAY_NS = 24 * HOUR_NS
 
 
-def steady(windows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Which WINDOWs are of hosts that have not drifted away from the others; (n,) bool."""
-    kept = np.ones(len(windows), np.bool_)
-    time = windows["window_start_ns"]
-    if len(windows) == 0 or int(time.max()) - int(time.min()) < LEAST_DAYS * _DAY_NS:
-        return kept
-    host, _ = address_ids(windows["host_hi"], windows["host_lo"])
-    level = np.log1p(np.maximum(np.nan_to_num(windows["features"]), 0.0))
+def steady(windows: NDArray[np.void], judged_by: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of WINDOWs a mask of those that hosts are judged by: which are of none that has drifted away.
+
+    True for all others. (n,) bool.
+    """
+    steadily = np.ones(len(windows), np.bool_)
+    by = np.flatnonzero(judged_by)
+    time = windows["window_start_ns"][by]
+    if len(by) == 0 or int(time.max()) - int(time.min()) < LEAST_DAYS * _DAY_NS:
+        return steadily
+    host, _ = address_ids(windows["host_hi"][by], windows["host_lo"][by])
+    level = windows["features"][by]
+    np.nan_to_num(level, copy=False)
+    np.log1p(np.maximum(level, 0.0, out=level), out=level)
     days = (int(time.max()) - int(time.min())) // _DAY_NS // 3
     ends = (time < int(time.min()) + days * _DAY_NS, time > int(time.max()) - days * _DAY_NS)
     move, weight = _moves(host, time // HOUR_NS % 24, level, ends)
     judged = np.flatnonzero(weight >= _LEAST_WINDOWS)
     if len(judged) < LEAST_HOSTS:
-        return kept
+        return steadily
     move = move[judged]
     move -= np.median(move, axis=0)
     spread = 1.4826 * np.median(np.abs(move), axis=0)
     far = (np.abs(move) / np.maximum(_DEVIATIONS * spread, _LEAST_MOVE)).max(axis=1)
     farthest = np.argsort(-far, kind="stable")[: int(_MOST_SHARE * len(judged)) or 1]
     drifted = judged[farthest[far[farthest] > 1.0]]
-    return np.asarray(~np.isin(host, drifted))
+    steadily[by] = ~np.isin(host, drifted)
+    return steadily
 
 
 def _moves(

@@ -22,6 +22,7 @@ from detectors.parts import Parts
 from monitor import garbage
 from monitor.errors import tell
 from monitor.kernels import lean_numba
+from monitor.without_pandas import without_pandas
 
 #: The largest sample is learned from in a minute; a machine may be slow, and it gives way to all others.
 _LONGEST_SECONDS = 1_800.0
@@ -77,8 +78,10 @@ def main(told: int, heard: int) -> None:
     lean_numba.import_lean()
     with os.fdopen(told, "rb") as file:
         parts = _read(file)
+    with without_pandas():
+        learned = learn(parts)
     with os.fdopen(heard, "wb") as file:
-        np.savez(file, allow_pickle=False, **learn(parts))
+        np.savez(file, allow_pickle=False, **learned)
 
 
 def _end_with_the_parent() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from wire.flows.records import DELTA
-from wire.record_arrays import as_bytes, joined, owned, picked
+from wire.record_arrays import as_bytes, joined, kept, owned, picked
 
 
 def _deltas(first: int, count: int) -> np.ndarray:
@@ -45,3 +46,15 @@ def test_picked_records_are_those_that_indexing_gives() -> None:
         assert (some == rows[which]).all()
         assert len(some) == len(rows[which])
         assert not np.shares_memory(some, rows)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4_096, 10_000])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_kept_records_are_those_that_indexing_gives(count: int, share: float) -> None:
+    rows = _deltas(7, count)
+    which = np.random.default_rng(count).random(count) < share
+    wanted = rows[which]
+    found = kept(rows, which)
+    assert found.dtype == DELTA
+    assert found.tobytes() == wanted.tobytes()
+    assert count == 0 or np.shares_memory(found, rows) or len(found) == 0
