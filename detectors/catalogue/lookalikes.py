@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+
+import numpy as np
 
 from detectors.catalogue.public_suffixes import registrable_domain
 
@@ -29,7 +33,7 @@ class KnownDomains:
         brands |= {brand for brand in map(_plain, small) if len(brand) >= _LEAST_OBSCURE}
         self._brands, self._is_common = brands, is_common
         long = {brand for brand in brands if len(brand) >= _LEAST}
-        self._shortened = long.union(*map(_without_one, long))
+        self._shortened = _Hashes(chain(long, chain.from_iterable(map(_without_one, long))))
         self._starts: dict[str, list[str]] = {}
         for brand in long:
             self._starts.setdefault(brand[:_LEAST], []).append(brand)
@@ -62,6 +66,22 @@ class KnownDomains:
     def _is_uncommon(self, brand: str) -> bool:
         """Whether it is the brand of one of these and no ordinary word."""
         return brand in self._brands and not self._is_common(brand)
+
+
+class _Hashes:
+    """A set of texts by their hash: a hundred thousand in a megabyte, of which strings would take twelve.
+
+    Hashes are keyed by the process: nobody can choose a text that is mistaken for another.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        values = np.unique(np.fromiter(map(hash, texts), np.int64))
+        self._values = memoryview(values.data)  # whose items are plain integers
+
+    def __contains__(self, text: str) -> bool:
+        value = hash(text)
+        at = bisect_left(self._values, value)
+        return at < len(self._values) and self._values[at] == value
 
 
 def _plain(domain: str) -> str:
