@@ -23,8 +23,10 @@ from wire.capture.packet_socket import SocketPlan
 from wire.capture.ring import now_ns, open_rings
 from wire.capture.ring_merge import merged
 
-#: How long a quiet ring is waited for; then event time moves on without a packet.
+#: How long a quiet ring is waited for; orders of the parent wait as long.
 _WAIT_SECONDS = 0.2
+#: On a quiet link event time moves on without a packet so often.
+_TICK_SECONDS = 1.0
 _REPORT_SECONDS = 0.5
 #: Event time of a quiet link stays this far behind the clock: a block may be on its way.
 _TICK_BEHIND_NS = 1_000_000_000
@@ -79,6 +81,7 @@ class Worker:
         self._steps = 0
         self._reported = 0.0
         self._trimmed = time.monotonic()
+        self._ticked = 0.0
         self._end: float | None = None  # when it ends at the latest, once it was told to
         self._orphan = False
 
@@ -90,7 +93,7 @@ class Worker:
                 if self._end is not None:
                     break
                 self._overload_level()  # a quiet link is calm
-                self._hand_over(self._stages.tick(now_ns() - _TICK_BEHIND_NS))
+                self._quiet()
             else:
                 self._take(block)
                 if self._end is not None and time.monotonic() >= self._end:
@@ -101,6 +104,15 @@ class Worker:
             self._hand_over(step)
         self._send_all()
         self._orders.send("renews" if self._renews else "done", steps=self._steps)
+
+    def _quiet(self) -> None:
+        """Nothing came for a while."""
+        now = time.monotonic()
+        if now - self._ticked < _TICK_SECONDS:
+            self._look()
+            return
+        self._ticked = now
+        self._hand_over(self._stages.tick(now_ns() - _TICK_BEHIND_NS))
 
     @property
     def _stages(self) -> WorkerStages:
