@@ -69,7 +69,7 @@ class Analysis:
         self._orphan = False
         self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
         self._renews = False
-        self._refreshed = self._saved = self._kept = self._trimmed = time.monotonic()
+        self._refreshed = self._saved = self._kept = time.monotonic()
 
     def run(self) -> None:
         """Until told to stop; then what the workers still sent is taken, and all is written."""
@@ -236,9 +236,7 @@ class Analysis:
             self._saved = now
             self._rooms.results.flush()
             self._save(clean=False)
-        if now - self._trimmed >= garbage.GIVE_BACK_SECONDS:
-            self._trimmed = now
-            garbage.give_back()
+            garbage.give_back()  # writing it took as much as all the work since the last
         if now - self._kept >= _LEARNED_SECONDS:
             self._kept = now
             self._write(self._learned, self._rooms.stages.detectors.learned())
