@@ -92,9 +92,16 @@ class HostMemory:
         again, self._free = self._free[: len(new)], self._free[len(new) :]
         fresh = np.arange(self._count, self._count + len(new) - len(again))
         self._count += len(fresh)
+        self._take_memory(fresh)
         rows = np.concatenate([again, fresh])
         at = np.searchsorted(self._keys, new)
         self._keys, self._row = np.insert(self._keys, at, new), np.insert(self._row, at, rows)
+
+    def _take_memory(self, rows: NDArray[np.int64]) -> None:
+        """Write to rows when their hosts come, else all take their memory when the first hour ends."""
+        for name, (_, shape) in self._shapes.items():
+            if len(shape) <= 1:
+                self._columns[name][rows] = 0
 
     def _grow(self, more: int) -> None:
         self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])

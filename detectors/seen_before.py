@@ -22,7 +22,8 @@ class SeenBefore:
         """bits: logarithm to base 2 of the number of bits of a generation, at least 10."""
         self._shift = np.uint64(64 - bits)
         self._generation_ns = generation_ns
-        self._now, self._before = (np.zeros((1 << bits) // 8, np.uint8) for _ in range(2))
+        # Written to, so that memory is taken now and not when the second generation begins.
+        self._now, self._before = (np.full((1 << bits) // 8, 0, np.uint8) for _ in range(2))
         self._most = (1 << bits) // 8
         self._count = 0
         self._began_ns = np.iinfo(np.int64).min
@@ -57,7 +58,8 @@ class SeenBefore:
         full = self._count + more > self._most and self._count > 0
         if old or full:
             self.turned_early += full and not old
-            self._before, self._now = self._now, np.zeros_like(self._now)
+            self._before, self._now = self._now, self._before
+            self._now.fill(0)
             self._count, self._began_ns = 0, clock_ns
 
     def _places(self, values: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

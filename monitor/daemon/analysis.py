@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from detectors.parts import Parts, json_of, of_json, under, within
+from detectors.window_features import MINUTE_NS
 from monitor import garbage, places
 from monitor.config.config import Config
 from monitor.daemon.begin import live
@@ -69,6 +70,7 @@ class Analysis:
         self._orphan = False
         self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
         self._renews = False
+        self._minute = 0  # the last whose memory was given back
         self._refreshed = self._saved = self._kept = time.monotonic()
 
     def run(self) -> None:
@@ -228,6 +230,7 @@ class Analysis:
         if now - self._refreshed >= _REFRESH_SECONDS:
             self._refreshed = now
             self._refresh()
+            self._give_back()
             self._orders.send("progress", steps=self._steps)
             if self._taking is None and self._renewal.due(now):
                 self._stop = self._renews = True
@@ -241,6 +244,13 @@ class Analysis:
             self._kept = now
             self._write(self._learned, self._rooms.stages.detectors.learned())
             self._keep_challenger()
+
+    def _give_back(self) -> None:
+        """Once a minute has been closed, what that took is free."""
+        minute = self._rooms.clock_ns // MINUTE_NS
+        if minute != self._minute:
+            self._minute = minute
+            garbage.give_back()
 
     def _refresh(self) -> None:
         """Losses as findings, and the metrics."""
