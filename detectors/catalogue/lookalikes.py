@@ -69,7 +69,7 @@ class KnownDomains:
 
 
 class _Hashes:
-    """A set of texts by their hash: a hundred thousand in a megabyte, of which strings would take twelve.
+    """A set of texts by their hash: a hundred thousand in a megabyte, of which strings take eleven.
 
     Hashes are keyed by the process: nobody can choose a text that is mistaken for another.
     """
