@@ -113,6 +113,11 @@ class Step:
     string_bytes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     counters: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(STEP_COUNTERS), np.int64))
 
+    @property
+    def nbytes(self) -> int:
+        """What its arrays take."""
+        return sum(getattr(self, name).nbytes for name in ARRAY_NAMES)
+
     def check(self) -> None:
         """Raise HandoverError unless the lengths belong together and offsets lie within their arrays."""
         for what in ("delta", "row"):

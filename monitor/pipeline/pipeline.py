@@ -33,6 +33,9 @@ from wire.record_arrays import joined
 
 #: Blocks that the flow table may be ahead; each holds up to 65,536 frames and what they yielded.
 _AHEAD = 2
+#: Steps that names may be ahead of analysis, which stops for some tenths of a second when a minute is over.
+_STEPS_AHEAD = 16
+_STEPS_AHEAD_BYTES = 64 << 20
 _NO_CAPTURE_COUNTS = (0,) * len(CAPTURE_COUNTERS)
 #: Serials of one life of a worker: a month at a million flows a second.
 _SERIALS = 1 << 42
@@ -370,10 +373,11 @@ def steps_of(frames: Iterable[FrameBlock], worker: WorkerStages) -> Iterator[Ste
     """The steps of a worker in this process.
 
     The flow table runs ahead on a thread of its own, and names on another behind it: their kernels
-    release the interpreter's lock. Each follows block by block, in order.
+    release the interpreter's lock. Each follows block by block, in order; analysis is let to fall behind
+    for as long as it closes a minute.
     """
     counted = run_ahead((worker.count(block) for block in frames), _AHEAD)
-    return run_ahead(_read(counted, worker), _AHEAD)
+    return run_ahead(_read(counted, worker), _STEPS_AHEAD, _STEPS_AHEAD_BYTES, lambda step: step.nbytes)
 
 
 def _read(counted: Iterable[FlowOutput], worker: WorkerStages) -> Iterator[Step]:

@@ -71,7 +71,7 @@ class FrameArrays(NamedTuple):
         )
 
 
-@kernel
+@kernel(inline=True)
 def uint32_at(data, at, big_endian):  # type: ignore[no-untyped-def]
     """data[at:at+4] as an unsigned number (int64)."""
     first, second = np.int64(data[at]), np.int64(data[at + 1])
@@ -81,7 +81,7 @@ def uint32_at(data, at, big_endian):  # type: ignore[no-untyped-def]
     return first | (second << 8) | (third << 16) | (fourth << 24)
 
 
-@kernel
+@kernel(inline=True)
 def wire_length(original, captured):  # type: ignore[no-untyped-def]
     """Length on the wire as int32: a frame is at least as long as what was captured of it."""
     if original < captured:

@@ -7,7 +7,7 @@ headers, magic 0xa1b2cd34, as libpcap reads it (sf-pcap.c).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from wire.capture.frames import (
     VLAN_ABSENT,
 )
 from wire.capture.link_types import LinkTypeTable
+from wire.capture.pcap_ahead import WALKS, bring_near
 from wire.kernel import kernel
 
 HEADER_BYTES = 24
@@ -52,10 +53,11 @@ _TO_OTHER_HOST, _OUTGOING = 3, 4
 
 
 @kernel
-def index_pcap(data, position, count, layout, max_frame, frames):  # type: ignore[no-untyped-def]
+def index_pcap(data, position, count, layout, max_frame, frames, places):  # type: ignore[no-untyped-def]
     """Index whole records of `data` from `position` into `frames` from row `count`.
 
     `layout`: int64[3], big endian (0 or 1), nanoseconds per tick, bytes of a record header.
+    `places`: int64[WALKS], scratch of bring_near.
     Returns (rows filled, position of the next record, status: FULL, NEEDS_MORE, BAD_LENGTH).
     """
     size = np.int64(len(data))
@@ -63,7 +65,10 @@ def index_pcap(data, position, count, layout, max_frame, frames):  # type: ignor
     stop = position + MAX_BLOCK_BYTES
     if position < 0:
         return count, position, BAD_LENGTH
+    near = position
     while count < len(frames.offset) and position < stop:
+        if position >= near:
+            near = bring_near(data, position, layout, max_frame, places)
         if position + header > size:
             return count, position, NEEDS_MORE
         captured = uint32_at(data, position + 8, big_endian)
@@ -98,12 +103,15 @@ class PcapIndexer:
     layout: NDArray[np.int64]
     max_frame: int
     interface: int
+    _places: NDArray[np.int64] = field(default_factory=lambda: np.zeros(WALKS, np.int64))
 
     def index(
         self, data: NDArray[np.uint8], position: int, count: int, frames: FrameArrays
     ) -> tuple[int, int, int]:
         """Index from `position`; see index_pcap."""
-        filled, after, status = index_pcap(data, position, count, self.layout, self.max_frame, frames)
+        filled, after, status = index_pcap(
+            data, position, count, self.layout, self.max_frame, frames, self._places
+        )
         frames.interface[count:filled] = self.interface
         return filled, after, status
 

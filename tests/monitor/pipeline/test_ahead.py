@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +53,20 @@ def test_closing_early_ends_every_thread_of_a_chain() -> None:
     assert next(items) == 0
     items.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("size", "most"), [(10, 3), (25, 1), (1_000, 1)])
+def test_the_source_is_no_further_ahead_than_bytes_allow(size: int, most: int) -> None:
+    made = 0
+
+    def source() -> Iterator[int]:
+        nonlocal made
+        for i in range(50):
+            made += 1
+            yield i
+
+    items = run_ahead(source(), 100, 30, lambda item: size)
+    for taken, _ in enumerate(items, start=1):
+        time.sleep(0.001)  # so that the thread goes as far as it may
+        assert made <= taken + most + 1  # what waits, and one in the thread's hand
+    assert made == 50
