@@ -11,7 +11,7 @@ from detectors.asked_names import ASKED
 from detectors.host_and_peer import HOST_AND_PEER
 from detectors.networks import Networks, is_group
 from wire.flows.records import ICMP, ICMP6, TCP
-from wire.record_arrays import joined, picked
+from wire.record_arrays import picked
 
 AS_CLIENT, AS_SERVER = 0, 1
 _RST = 0x04
@@ -88,28 +88,34 @@ class Ends:
 def rows_of_hosts(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> NDArray[np.void]:
     """A HOST_ROW for each end of a delta that lies in the networks and has spoken."""
     answered = ends.moved & (deltas["answered"] == 1)
-    sides = (
-        _rows(deltas, verdicts, ends.client & ends.moved, AS_CLIENT, ends.server),
-        _rows(deltas, verdicts, ends.server & (answered | _unreachable(deltas)), AS_SERVER, ends.client),
-    )
-    return joined(sides)
+    clients = np.flatnonzero(ends.client & ends.moved)
+    servers = np.flatnonzero(ends.server & (answered | _unreachable(deltas)))
+    rows = np.zeros(len(clients) + len(servers), HOST_ROW)
+    _fill(rows[: len(clients)], deltas, verdicts, clients, AS_CLIENT, ends.server)
+    _fill(rows[len(clients) :], deltas, verdicts, servers, AS_SERVER, ends.client)
+    return rows
 
 
 def rows_of_clients(deltas: NDArray[np.void], verdicts: Verdicts, ends: Ends) -> NDArray[np.void]:
     """A HOST_ROW for every client: for a replay in which no address is the campus's own."""
-    return _rows(deltas, verdicts, ends.moved, AS_CLIENT, np.zeros(len(deltas), np.bool_))
+    clients = np.flatnonzero(ends.moved)
+    rows = np.zeros(len(clients), HOST_ROW)
+    _fill(rows, deltas, verdicts, clients, AS_CLIENT, np.zeros(len(deltas), np.bool_))
+    return rows
 
 
-def _rows(
+def _fill(
+    rows: NDArray[np.void],
     deltas: NDArray[np.void],
     verdicts: Verdicts,
-    chosen: NDArray[np.bool_],
+    at: NDArray[np.int64],
     role: int,
     peer_internal: NDArray[np.bool_],
-) -> NDArray[np.void]:
-    at = np.flatnonzero(chosen)
+) -> None:
+    """Fill blank HOST_ROWs for one end of the deltas at these places."""
+    if len(at) == 0:
+        return
     own = deltas if len(at) == len(deltas) else picked(deltas, at)
-    rows = np.zeros(len(at), HOST_ROW)
     host, peer, out, back = (
         ("client", "server", "c2s", "s2c") if role == AS_CLIENT else ("server", "client", "s2c", "c2s")
     )
@@ -139,7 +145,6 @@ def _rows(
     rows["refused"] = rows["failed"] & refused
     if role == AS_SERVER:
         rows["unreachable"] = _unreachable(own)
-    return rows
 
 
 def _refused(deltas: NDArray[np.void]) -> NDArray[np.bool_]:

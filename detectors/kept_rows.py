@@ -18,15 +18,17 @@ from wire.record_arrays import joined
 class KeptRows:
     """The latest HOST_ROWs, packed; what goes first is of the half of a replay that trains."""
 
-    def __init__(self, most_rows: int) -> None:
-        """most_rows: about 20 bytes each."""
+    def __init__(self, most_rows: int, loose_bytes: int = 0) -> None:
+        """most_rows: about 20 bytes each. loose_bytes: so much waits as it is before the rest is packed."""
         self._most_rows = most_rows
+        self._loose_bytes = loose_bytes
         self._chunks: deque[WaitingRows] = deque()
         self._rows = 0
 
     def add(self, rows: NDArray[np.void]) -> None:
         """Rows that came after those before, at least one."""
-        self._chunks.append(WaitingRows.of(rows, packed=True))
+        loose = sum(each.loose_bytes for each in self._chunks) + rows.nbytes
+        self._chunks.append(WaitingRows.of(rows, packed=loose > self._loose_bytes))
         self._rows += len(rows)
         while self._rows > self._most_rows:
             self._rows -= self._chunks.popleft().count

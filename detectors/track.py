@@ -45,6 +45,9 @@ from detectors.window_features import HOUR_NS, MINUTE_NS, WINDOW
 from detectors.windows import HostWindows, RowsOfRows
 from wire.record_arrays import joined
 
+#: What each store of a replay's closed minutes may take as it is: half a million rows of an hour.
+_LOOSE_BYTES = 64 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -74,7 +77,10 @@ class HostTrack:
         context: ContextSettings | None = None,
         keeps_news: bool = False,
     ) -> None:
-        """keeps_news: there are checkpoints, and what was learned is kept now and then."""
+        """keeps_news: there are checkpoints, and what was learned is kept now and then.
+
+        A replay has none: it takes room in memory for time, and packs only what is beyond it.
+        """
         self._feedback = feedback or Feedback(None, origin)
         self._scorer = scorer
         self._origin = origin
@@ -86,7 +92,8 @@ class HostTrack:
         self._news = HostNews()
         self._keeps_news = keeps_news
         self._held: list[Signal] = []
-        self._kept = KeptRows(max_open_rows)
+        loose_bytes = 0 if keeps_news else _LOOSE_BYTES
+        self._kept = KeptRows(max_open_rows, loose_bytes)
         self._involved: list[NDArray[np.void]] = []  # since the last `advance`
         self.lanes = {
             "host": _Lane(OF_HOST_ROWS, max_open_rows),
@@ -94,8 +101,8 @@ class HostTrack:
             "nx": _Lane(OF_NX_ROWS, max_open_rows),
             "open": _Lane(OF_OPEN_ROWS, max_open_rows),
             "pool": _Lane(OF_POOL_ROWS, max_open_rows),
-            "place-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, of_hours, merged_places),
-            "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens),
+            "place-hours": _Lane(OF_HOUR_ROWS, max_open_rows, HOUR_NS, of_hours, merged_places, loose_bytes),
+            "open-hours": _Lane(OF_RARE_OPENS, max_open_rows, HOUR_NS, rare_opens, loose_bytes=loose_bytes),
         }
 
     def add(self, lane: str, rows: NDArray[np.void]) -> None:
@@ -266,8 +273,7 @@ class HostTrack:
             for watch in lane.watches if len(shaped) else ():
                 signals.extend(watch.take(shaped, columns))
         scored = [
-            self._score(windows)
-            for windows in self._host_hours.windows(minutes, opens, rare, before_ns)
+            self._score(windows) for windows in self._host_hours.windows(minutes, opens, rare, before_ns)
         ]
         found = [signal for windows in scored for signal in self._forest_signs.take(windows)]
         # An hour's rows hold those of its minutes, which may have closed with it.
@@ -317,7 +323,8 @@ class _Lane:
         unit_ns: int = MINUTE_NS,
         shape: RowsOfRows = lambda rows: rows,
         merged: RowsOfRows | None = None,
+        loose_bytes: int = 0,
     ) -> None:
-        self.windows = HostWindows(max_rows, unit_ns, merged)
+        self.windows = HostWindows(max_rows, unit_ns, merged, loose_bytes)
         self.watches = [Watch(pattern, max_rows) for pattern in patterns]
         self.shape = shape

@@ -43,6 +43,15 @@ class WaitingRows:
             _packed(rows) if packed else b"",
         )
 
+    @property
+    def loose_bytes(self) -> int:
+        """What the rows take while they wait as they are; 0 when they are packed."""
+        return 0 if self._rows is None else self._rows.nbytes
+
+    def packed(self) -> WaitingRows:
+        """The same, compressed."""
+        return self if self._rows is None else self.of(self._rows, packed=True)
+
     def rows(self) -> NDArray[np.void]:
         """The rows as they came."""
         if self._rows is not None:
@@ -61,6 +70,7 @@ def packed_state(waiting: list[WaitingRows]) -> Parts:
     """Packed rows for a checkpoint, without unpacking them; nothing where there are none."""
     if not waiting:
         return {}
+    waiting = [each.packed() for each in waiting]
     about = [[len(each._packed), each.count, each.first_ns, each.last_ns] for each in waiting]
     return {
         "packed": np.frombuffer(b"".join(each._packed for each in waiting), np.uint8),

@@ -21,18 +21,23 @@ class HostWindows:
     """Holds the rows of the minutes that are still open. Empty stretches cost nothing."""
 
     def __init__(
-        self, max_open_rows: int, unit_ns: int = MINUTE_NS, merged: RowsOfRows | None = None
+        self,
+        max_open_rows: int,
+        unit_ns: int = MINUTE_NS,
+        merged: RowsOfRows | None = None,
+        loose_bytes: int = 0,
     ) -> None:
         """Keep no more than `max_open_rows`, at up to 152 bytes each; what is more is shed and counted.
 
         unit_ns: what closes together, a minute or a multiple of it; what is longer waits compressed.
         merged: makes one row of several, whatever their order; waiting rows are merged whenever they have
-        doubled, and before they leave.
+        doubled, and before they leave. loose_bytes: of what waits longer, so much waits as it is.
         """
         self._max_open_rows = max_open_rows
         self._unit_ns = unit_ns
         self._merged = merged
         self._packed = unit_ns > MINUTE_NS
+        self._loose_bytes = loose_bytes
         self._chunks: list[WaitingRows] = []
         self._rows = self._rows_merged = 0
         self._closed_before_ns = np.iinfo(np.int64).min
@@ -106,4 +111,5 @@ class HostWindows:
 
     def _keep(self, rows: NDArray[np.void]) -> None:
         if len(rows):
-            self._chunks.append(WaitingRows.of(rows, self._packed))
+            loose = sum(each.loose_bytes for each in self._chunks) + rows.nbytes if self._packed else 0
+            self._chunks.append(WaitingRows.of(rows, packed=loose > self._loose_bytes))

@@ -59,8 +59,13 @@ class Classifier:
         named = np.flatnonzero(names >= 0)
         if len(named):
             ids = names[named]
-            self._learn(ids)
-            service[named] = self._service[ids]
+            self._grow(len(self._strings))
+            found = self._service[ids]
+            new = found == _NOT_YET
+            if new.any():
+                self._learn(ids[new])
+                found = self._service[ids]
+            service[named] = found
             category[named] = self._category[ids]
         return service, category
 
@@ -102,12 +107,10 @@ class Classifier:
         return service, of_end
 
     def _learn(self, ids: NDArray[np.int32]) -> None:
-        """Look up the ids that were never seen before."""
-        self._grow(int(ids.max()) + 1)
-        new = np.unique(ids[self._service[ids] == _NOT_YET])
-        if len(new):
-            service, category = self._catalogue.classes_of(self._catalogue.decide_all(self._strings, new))
-            self._service[new], self._category[new] = service, category
+        """Look up ids that were never seen before."""
+        new = np.unique(ids)
+        service, category = self._catalogue.classes_of(self._catalogue.decide_all(self._strings, new))
+        self._service[new], self._category[new] = service, category
 
     def _grow(self, size: int) -> None:
         have = len(self._service)

@@ -104,16 +104,13 @@ class QuicReader:
         left = prepare(buffer, queue, len(queue), self._flows, self._work, self._round, batch, waiting)
         self._round += 1
         size = int(batch.size[0])
-        payloads = decrypt(
+        plain, ends = decrypt(
             buffer,
             batch.bounds[: 4 * size].reshape(-1, 4),
             batch.keys[: KEYS_BYTES * size],
             batch.nonces[: IV_BYTES * size],
             batch.headers,
         )
-        lengths = np.array([-1 if payload is None else len(payload) for payload in payloads], np.int64)
-        ends = np.where(lengths < 0, -1, np.cumsum(np.maximum(lengths, 0)))
-        plain = np.frombuffer(b"".join(payload or b"" for payload in payloads) or b"\0", np.uint8)
         again = np.empty(size, QUIC_PACKET)
         hellos.size[:] = 0
         retried = absorb(buffer, batch, plain, ends, self._flows, self._tags, again, hellos)

@@ -193,15 +193,16 @@ def decrypt(
     keys: NDArray[np.uint8],
     nonces: NDArray[np.uint8],
     headers: NDArray[np.uint8],
-) -> list[bytes | None]:
-    """The payload of each packet, None where the tag does not fit (RFC 9001 section 5.3).
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The payloads of packets one after another, and where each ends: -1 where the tag does not fit.
 
     `bounds`: (n, 4): start and end of ciphertext and tag in `buffer`, of the plain header in
-    `headers`; `keys`: (n, KEYS_BYTES), `nonces`: (n, IV_BYTES).
+    `headers`; `keys`: (n, KEYS_BYTES), `nonces`: (n, IV_BYTES). Source: RFC 9001 section 5.3.
     """
     view = memoryview(buffer.data)
     all_keys, all_nonces, all_headers = keys.tobytes(), nonces.tobytes(), memoryview(headers.data)
-    payloads: list[bytes | None] = []
+    payloads: list[bytes] = []
+    failed: list[int] = []
     key_at = nonce_at = 0
     for start, end, header_start, header_end in bounds.tolist():
         try:
@@ -211,9 +212,13 @@ def decrypt(
                 all_headers[header_start:header_end],
             )
         except InvalidTag:
-            payloads.append(None)
-        else:
-            payloads.append(payload)
+            failed.append(len(payloads))
+            payload = b""
+        payloads.append(payload)
         key_at += KEYS_BYTES
         nonce_at += IV_BYTES
-    return payloads
+    lengths = bounds[:, 1] - bounds[:, 0] - TAG_BYTES
+    lengths[failed] = 0
+    ends = np.cumsum(lengths)
+    ends[failed] = -1
+    return np.frombuffer(b"".join(payloads) or b"\0", np.uint8), ends

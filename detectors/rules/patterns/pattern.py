@@ -158,7 +158,7 @@ class Watch:
         new = picked(rows, chosen)
         ends = np.unique(new["window_start_ns"])
         recent = new if self._recent is None else joined([self._recent, new])
-        recent = picked(recent, recent["window_start_ns"] >= int(ends[0]) - self._reach_ns)
+        recent = _since(recent, int(ends[0]) - self._reach_ns)
         many = self._of_busy_hosts(recent)
         signals = self._pattern.judge(self._span(many, ends)) if len(many) else []
         self._recent = recent
@@ -173,7 +173,7 @@ class Watch:
     def _forget(self, last_ns: int) -> None:
         """Let go what no span reaches that ends after this unit: a flood's rows are many."""
         assert self._recent is not None
-        kept = picked(self._recent, self._recent["window_start_ns"] > last_ns - self._reach_ns)
+        kept = _since(self._recent, last_ns - self._reach_ns + 1)
         self.shed += max(len(kept) - self._max_rows, 0)
         self._recent = kept[-self._max_rows :] if len(kept) else None
 
@@ -205,3 +205,9 @@ class Watch:
             end_ns.append(end[inside] + unit_ns - MINUTE_NS)
         seconds = unit_ns // SECOND_NS
         return Span(self._pattern.name, picked(rows, np.concatenate(at)), np.concatenate(end_ns), seconds)
+
+
+def _since(rows: NDArray[np.void], start_ns: int) -> NDArray[np.void]:
+    """The rows of no earlier time; the array itself, which nobody changes, when that is all of them."""
+    within = rows["window_start_ns"] >= start_ns
+    return rows if within.all() else picked(rows, within)
