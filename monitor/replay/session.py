@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +26,9 @@ from wire.capture.frames import FrameBlock
 
 #: A capture that takes longer to read than scikit-learn to load (about 1.5 s), and most likely needs it.
 _LONG_BYTES = 512 << 20
+#: A thread that comes out of a kernel waits so long for one that runs Python, at most; Python's own 5 ms
+#: are as long as a kernel takes.
+_SWITCH_SECONDS = 0.0005
 
 
 class Session:
@@ -75,6 +79,7 @@ class Session:
         size = self._source.bytes_total if isinstance(self._source, CaptureReader) else None
         if self._settings.detectors.learn_from_replay and (size or 0) >= _LONG_BYTES:
             load_ahead()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         worker = WorkerStages(self._settings.flows, self._settings.names)
         self._analyse(steps_of(frames, worker), after_block)
 

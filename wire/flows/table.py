@@ -15,10 +15,10 @@ from wire.flows.index import VLAN_FULL, VLAN_IGNORE, VLAN_OUTER
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.slots import ACTIVE, CLOCK_NS, COUNTERS, NEXT_SERIAL, table_arrays
 from wire.flows.track import end_all, pass_time, track_block
+from wire.record_arrays import owned
 
 _VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
 _OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 65_536, 65_536, 32_768
-_OUT_FEW = 256
 
 #: Ports at or above 1024 where servers listen by custom (IANA's registry and common practice).
 _SERVICE_PORTS = (
@@ -94,6 +94,8 @@ class FlowTable:
     _kernel_settings: _KernelSettings | None = None
     _idle_ns: NDArray[np.int64] | None = None
     _service_ports: NDArray[np.uint8] | None = None
+    #: Where kernels write, 21 MiB that would be zeroed anew for each block; what they wrote is copied out.
+    _out: OutputArrays = field(default_factory=lambda: output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS))
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -128,29 +130,26 @@ class FlowTable:
         first = 0
         resumed = False
         while True:
-            out = output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)
+            self._out.used[:] = 0
             try:
-                reached = self._track(block, first, resumed, out)
+                reached = self._track(block, first, resumed)
             except IndexError:
                 self._recover()
                 reached = len(block)
-            yield self._output(block, out)
+            yield self._output(block)
             if reached >= len(block):
                 return
             first, resumed = reached, True
 
     def tick(self, clock_ns: int) -> Iterator[FlowOutput]:
         """No packet came by `clock_ns`: what is due by then. Nothing before the first packet."""
-        few = output_arrays(0, _OUT_FEW, _OUT_FEW)  # mostly little is due, and a tick comes often
         return self._emptied(
-            few,
             lambda out: pass_time(self._table, clock_ns, out, self._idle_ns, self._kernel_settings.secret[0]),  # type: ignore[union-attr]
         )
 
     def finish(self) -> Iterator[FlowOutput]:
         """End all open flows: the capture is over."""
         return self._emptied(
-            output_arrays(0, _OUT_DELTAS, _OUT_ROWS),
             lambda out: end_all(self._table, out, self._kernel_settings.secret[0]),  # type: ignore[union-attr]
         )
 
@@ -169,20 +168,20 @@ class FlowTable:
         """Flows in the table now."""
         return int(self._table.numbers[ACTIVE])  # type: ignore[attr-defined]
 
-    def _emptied(self, out: OutputArrays, step: Callable[[OutputArrays], bool]) -> Iterator[FlowOutput]:
-        """What a step that takes no frames yields, until it says that it is done; first into `out`."""
+    def _emptied(self, step: Callable[[OutputArrays], bool]) -> Iterator[FlowOutput]:
+        """What a step that takes no frames yields, until it says that it is done."""
         while True:
+            self._out.used[:] = 0
             try:
-                done = step(out)
+                done = step(self._out)
             except IndexError:
                 self._recover()
                 done = True
-            yield self._output(None, out)
+            yield self._output(None)
             if done:
                 return
-            out = output_arrays(0, _OUT_DELTAS, _OUT_ROWS)
 
-    def _track(self, block: FrameBlock, first: int, resumed: bool, out: OutputArrays) -> int:
+    def _track(self, block: FrameBlock, first: int, resumed: bool) -> int:
         return int(
             track_block(
                 block.buffer,
@@ -199,17 +198,17 @@ class FlowTable:
                 self._kernel_settings,
                 self._idle_ns,
                 self._service_ports,
-                out,
+                self._out,
             )
         )
 
-    def _output(self, block: FrameBlock | None, out: OutputArrays) -> FlowOutput:
-        used = out.used
+    def _output(self, block: FrameBlock | None) -> FlowOutput:
+        out = self._out
         return FlowOutput(
             block,
-            out.refs[: used[OUT_REFS]],
-            out.deltas[: used[OUT_DELTAS]],
-            out.rows[: used[OUT_ROWS]],
+            owned(out.refs[: out.used[OUT_REFS]]),
+            owned(out.deltas[: out.used[OUT_DELTAS]]),
+            owned(out.rows[: out.used[OUT_ROWS]]),
             int(self._table.numbers[CLOCK_NS]),  # type: ignore[attr-defined]
             self.active_flows,
         )
