@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +19,9 @@ from detectors.parts import Parts, under, within
 from detectors.window_features import FEATURE_AT, HOUR_NS, HOUR_SECONDS, MINUTE_SECONDS
 from wire.record_arrays import picked
 
+#: A TCP reset over IPv6 with two VLAN tags: Ethernet 14, tags 8, IPv6 40, TCP 20.
+_LARGEST_REFUSAL_BYTES = 82
+
 
 @dataclass(frozen=True, slots=True)
 class ContextSettings:
@@ -32,7 +36,9 @@ class HostContext:
     """The memory of hosts, their groups and baselines. Minutes of an hour, then the hour, then the next.
 
     A window is compared with what was known before its hour began: how an hour is cut into blocks
-    changes nothing.
+    changes nothing. What is usual for a host is kept from when it does anything but refuse what others try on
+    it: a sweep that is answered with resets would else bring hundreds of hosts, and they their group's usual.
+    Until then it is known to be there, and no more.
     """
 
     def __init__(self, settings: ContextSettings) -> None:
@@ -47,6 +53,7 @@ class HostContext:
             },
             settings.max_hosts,
         )
+        self._there = HostMemory({}, settings.max_hosts)
         self._groups = HostGroups(self.memory, settings.groups)
         none = np.zeros(0, np.int64)
         self._minutes = Baselines(self.memory, MINUTE_SECONDS, len(GROUPS), none)
@@ -87,6 +94,7 @@ class HostContext:
     def state(self) -> Parts:
         """All that is remembered of hosts and groups."""
         return {
+            **under("there", self._there.state()),
             **under("memory", self.memory.state()),
             **under("minutes", self._minutes.state()),
             **under("hours", self._hours.state()),
@@ -95,8 +103,14 @@ class HostContext:
     def restore(self, parts: Parts) -> None:
         """Take a state back; into an empty one."""
         self.memory.restore(within("memory", parts))
+        there = within("there", parts) or self.memory.state()  # before this version all had a row
+        self._there.restore(there)
         self._minutes.restore(within("minutes", parts))
         self._hours.restore(within("hours", parts))
+
+    def knows(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these addresses are hosts: had a window so far, and were not unseen for longest since."""
+        return self._there.knows(hi, lo)
 
     def group_sizes(self) -> dict[str, int]:
         """Remembered hosts by group."""
@@ -104,8 +118,14 @@ class HostContext:
         return dict(zip(GROUPS, np.bincount(of, minlength=len(GROUPS)).tolist(), strict=True))
 
     def _rows(self, windows: NDArray[np.void]) -> NDArray[np.int64]:
+        """The row of each window's host; -1 where there is none."""
+        hi, lo = windows["host_hi"], windows["host_lo"]
         start_ns = int(windows["window_start_ns"].max())
-        return self.memory.rows_of(windows["host_hi"], windows["host_lo"], start_ns)
+        self._there.rows_of(hi, lo, start_ns)
+        rows = np.full(len(windows), -1)
+        remembered = ~_only_probed(windows["features"]) | self.memory.knows(hi, lo)
+        rows[remembered] = self.memory.rows_of(hi[remembered], lo[remembered], start_ns)
+        return rows
 
     def _fill(
         self,
@@ -127,6 +147,17 @@ class HostContext:
         """Hour of the week, and of the day, in the campus's time zone."""
         local = local_time(start_ns, self._zone)
         return local.weekday() * 24 + local.hour, local.hour
+
+
+def _only_probed(features: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Windows of hosts that opened nothing, and to which nothing was opened that they did not refuse."""
+
+    def value(name: str) -> NDArray[np.floating[Any]]:
+        return features[:, FEATURE_AT[name]]
+
+    refused = (value("inbound_flows") > 0) & (value("inbound_failed") == value("inbound_flows"))
+    silent = (value("flows_opened") == 0) & (value("unreachables") == 0)
+    return np.asarray(refused & silent & (value("frame_bytes_out") <= _LARGEST_REFUSAL_BYTES))
 
 
 def refill(windows: NDArray[np.void], settings: ContextSettings) -> None:

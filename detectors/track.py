@@ -289,7 +289,7 @@ class HostTrack:
 
     def _counted(self, signals: list[Signal]) -> list[Signal]:
         """The signs that no verdict lowers; of those who took part, the hosts."""
-        known = self._host_hours.context.memory.knows
+        known = self._host_hours.context.knows
         told = [
             replace(signal, involved=hosts_among(signal.involved, known))
             for signal in self._feedback.told(signals)

@@ -102,6 +102,55 @@ def test_the_memory_of_hosts_survives_a_restart_and_is_bounded() -> None:
     assert context.memory.evicted == 20
 
 
+def swept(at: int, hosts: int) -> NDArray[np.void]:
+    """An hour of hosts that did nothing but refuse one try each."""
+    windows = np.zeros(hosts, WINDOW)
+    windows["window_start_ns"], windows["seconds"] = at * HOUR_NS, HOUR_SECONDS
+    windows["host_lo"] = 5_000 + np.arange(hosts)
+    for name, value in (("packets", 2), ("inbound_flows", 1), ("inbound_failed", 1), ("frame_bytes_out", 60)):
+        windows["features"][:, FEATURE_AT[name]] = value
+    return windows
+
+
+def test_a_sweep_is_no_habit_of_the_group() -> None:
+    """Hosts that have only refused are known to be there, and stand for nothing that is usual."""
+    context, undisturbed = HostContext(ContextSettings()), HostContext(ContextSettings())
+    for at in range(30):
+        hour(context, at, 20)
+        hour(undisturbed, at, 20)
+    windows = swept(30, 900)
+    context.fill_hour(windows, np.zeros(900))
+    assert not windows["deviation"].any()
+    assert context.knows(windows["host_hi"], windows["host_lo"]).all()
+    assert len(context.memory) == 20
+    assert hour(context, 31, 20).tobytes() == hour(undisturbed, 31, 20).tobytes()
+    windows = windows[:1].copy()
+    windows["window_start_ns"] = 32 * HOUR_NS
+    windows["features"][:, FEATURE_AT["flows_opened"]] = 1
+    context.fill_hour(windows, np.zeros(1))
+    assert len(context.memory) == 21
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("flows_opened", 1), ("unreachables", 1), ("inbound_flows", 2), ("frame_bytes_out", 400)],
+)
+def test_who_does_anything_else_is_remembered(name: str, value: float) -> None:
+    context = HostContext(ContextSettings())
+    windows = swept(0, 3)
+    windows["features"][:, FEATURE_AT[name]] = value
+    context.fill_hour(windows, np.zeros(3))
+    assert len(context.memory) == 3
+
+
+def test_a_state_from_before_hosts_were_counted_apart_knows_those_it_remembers() -> None:
+    context, again = HostContext(ContextSettings()), HostContext(ContextSettings())
+    hour(context, 0, 12)
+    again.restore({name: part for name, part in context.state().items() if not name.startswith("there")})
+    lo = np.arange(14, dtype=np.uint64)
+    assert again.knows(np.zeros(14, np.uint64), lo).tolist() == [True] * 12 + [False] * 2
+
+
 @pytest.fixture(scope="module")
 def model() -> Model:
     return Model.learn(usual_windows(1500, 1), usual_windows(2400, 2), QUICK)
