@@ -7,6 +7,9 @@ before each run, so that every tool finds it in the page cache.
 
     python -m venv build/nfstream && build/nfstream/bin/pip install nfstream
     python -m tests.bench.compare --nfstream build/nfstream/bin/python --out build/bench
+    python -m tests.bench.compare --tools campuswatch --earlier CHECKOUT --millions 1 4 --rounds 9
+
+The second compares with another checkout of campuswatch, in turn: figures of two days don't compare.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench.measure import ROOT, Run, Tool, read_through, run_once, tools, truth
+from tests.bench.measure import EARLIER, ROOT, Run, Tool, earlier_tree, read_through, run_once, tools, truth
 
 ALL = ["campuswatch", "nfstream", "ndpiReader", "argus", "argus+ra", "dpkt loop"]
-AIMS = {"nfstream": 15.0, "ndpiReader": 5.0, "argus": 2.0}
+AIMS = {"nfstream": 15.0, "ndpiReader": 5.0, "argus": 2.0, EARLIER: 0.9}
 
 
 def ensure_captures(folder: Path, millions: list[int]) -> dict[int, Path]:
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("--captures", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--nfstream", type=Path, help="a Python that has nfstream")
+    parser.add_argument("--earlier", type=Path, metavar="CHECKOUT", help="another tree of campuswatch")
     parser.add_argument("--tools", nargs="+", default=ALL, choices=ALL)
     parser.add_argument("--millions", nargs="+", type=int, default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=3)
@@ -111,14 +115,15 @@ def main() -> None:
     options = parser.parse_args()
     captures = ensure_captures(options.captures, options.millions)
     chosen: list[Tool] = tools(options.nfstream, options.tools)
+    if options.earlier is not None:
+        chosen.append(earlier_tree(options.earlier))
     runs: dict[str, dict[int, list[Run]]] = {tool.name: {size: [] for size in captures} for tool in chosen}
-    if "campuswatch" in runs:  # kernels are compiled once, at install (campuswatch warm)
-        run_once(
-            chosen[0], ensure_captures(options.captures, options.millions[:1]).popitem()[1], options.cores
-        )
-    for _ in range(options.rounds):
+    for tool in chosen:
+        if tool.name in ("campuswatch", EARLIER):  # kernels are compiled once, at install (campuswatch warm)
+            run_once(tool, next(iter(captures.values())), options.cores)
+    for turn in range(options.rounds):
         for size, capture in captures.items():
-            for tool in chosen:
+            for tool in chosen if turn % 2 else reversed(chosen):
                 read_through(capture)
                 run = run_once(tool, capture, options.cores)
                 runs[tool.name][size].append(run)
@@ -128,7 +133,11 @@ def main() -> None:
     text = _table(rows)
     for name, ratio in ratios.items():
         aim = f" (aim {AIMS[name]:g})" if name in AIMS else ""
-        text += f"\ncampuswatch / {name}: {ratio:.1f}{aim}"
+        whole = ", ".join(
+            f"{rows[name][f'seconds_{size}m'] / rows['campuswatch'][f'seconds_{size}m']:.2f}"
+            for size in captures
+        )
+        text += f"\ncampuswatch / {name}: {ratio:.2f}{aim}; of whole captures {whole}"
     print(text)
     result: dict[str, Any] = {
         "cores": options.cores, "rounds": options.rounds, "rows": rows, "ratios": ratios,

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "tests" / "bench" / "peers"
 #: The command of this very checkout, whether installed or not (run_once starts it in ROOT).
 CAMPUSWATCH = (sys.executable, "-c", "from monitor.cli import main; main()")
+EARLIER = "earlier tree"
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -41,11 +42,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool under measurement: its command for a capture and how to read flows and names from its output."""
+    """A tool under measurement: its command for a capture and how to read flows and names from its output.
+
+    folder: where it is started, which says of which checkout `campuswatch` is.
+    """
 
     name: str
     command: Callable[[Path, Path], list[str]]
     found: Callable[[str, Path], tuple[int, int]]
+    folder: Path = ROOT
 
 
 def _pair(text: str, _: Path) -> tuple[int, int]:
@@ -71,17 +76,19 @@ def _campuswatch(_: str, out: Path) -> tuple[int, int]:
     return ended.num_rows, int(pc.sum(named).as_py() or 0)
 
 
+def _replay(capture: Path, out: Path) -> list[str]:
+    return [*CAMPUSWATCH, "replay", str(capture), "--out", str(out), "--format", "json"]
+
+
+def earlier_tree(checkout: Path) -> Tool:
+    """campuswatch as another checkout has it."""
+    return Tool(EARLIER, _replay, _campuswatch, checkout.resolve())
+
+
 def tools(nfstream_python: Path | None, wanted: list[str]) -> list[Tool]:
     """The tools that are wanted and installed."""
     found = [
-        Tool(
-            "campuswatch",
-            lambda capture, out: [
-                *CAMPUSWATCH, "replay", str(capture), "--out", str(out),
-                "--format", "json",
-            ],
-            _campuswatch,
-        ),
+        Tool("campuswatch", _replay, _campuswatch),
         Tool(
             "nfstream",
             lambda capture, out: [str(nfstream_python), str(PEERS / "nfstream_loop.py"), str(capture)],
@@ -194,7 +201,7 @@ def run_once(tool: Tool, capture: Path, cores: str) -> Run:
         before = os.times()
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tool.folder
         )
         memory = _Memory(process.pid)
         memory.start()
