@@ -12,7 +12,9 @@ from monitor.errors import CUT_OFF, INTERNAL, INTERRUPTED, CommandEnd, tell
 
 def main() -> None:
     """Run the command line of this process. Never a traceback: CAMPUSWATCH_TRACEBACK=1 shows one."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    garbage.look_no_more()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
