@@ -42,7 +42,7 @@ _GENERAL = CATEGORIES.index("general")
 _VARIOUS = "various"
 _OF_NETWORKS = ("advertising", "tracking")
 _DIGITS = "0123456789"
-_KEPT_LABELS = 1 << 14
+_KEPT_LABELS = 1 << 12
 _FILE_FORMS = (SUFFIX, HOST, LABEL, WORD)
 
 

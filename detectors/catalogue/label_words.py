@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
 _DIGITS = "0123456789"
-_KEPT = 16_384  # answers, since the same labels stand before many domains
 
 
 class LabelWords:
@@ -21,14 +19,13 @@ class LabelWords:
         """`telling` maps words to what `find` gives, the foremost first; `neutral` may stand beside them."""
         self._telling = telling
         self._known = _Words([*neutral, *(word for words in telling for word in words)])
-        #: What is given for the telling word of a label, or -1 when it has none.
-        self.find = lru_cache(_KEPT)(self._find)
 
     def is_of_words(self, text: str) -> bool:
         """Whether text is nothing but known words joined together."""
         return bool(self._known.in_text(text))
 
-    def _find(self, label: str) -> int:
+    def find(self, label: str) -> int:
+        """What is given for the telling word of a label, or -1 when it has none."""
         parts = [self._known.in_text(part.rstrip(_DIGITS)) for part in label.split("-")]
         for words in self._telling:
             for part in parts:

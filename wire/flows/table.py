@@ -204,7 +204,7 @@ class FlowTable:
 
     def _output(self, block: FrameBlock | None) -> FlowOutput:
         out = self._out
-        if (4 * out.used > (_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)).any():
+        if (8 * out.used > (_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)).any():
             # A minute's end or a flood filled memory that no common block needs.
             self._out = output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)
         return FlowOutput(
