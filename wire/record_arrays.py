@@ -49,4 +49,6 @@ def owned(records: NDArray[Any]) -> NDArray[Any]:
     """The records in memory of their own, so that a few don't keep the large array they are a view of."""
     if records.base is None:
         return records
-    return as_bytes(records).copy().view(records.dtype)
+    made = np.empty(records.shape, records.dtype)  # no view, which would be copied if it came here again
+    as_bytes(made)[:] = as_bytes(records)
+    return made
