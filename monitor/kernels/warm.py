@@ -11,12 +11,13 @@ from pathlib import Path
 
 import typer
 
+from monitor import __version__
 from monitor.errors import WHOLE
 from monitor.kernels import kernel_folder
 
 
 def _compile_flows_and_quic() -> None:
-    """Compile the flow table's kernels and the QUIC reader's by showing them a QUIC capture."""
+    """Compile the flow table's kernels and the QUIC reader's by showing them a QUIC capture, then silence."""
     from monitor.shipped import shipped
     from wire.capture.files import open_captures
     from wire.flows.table import FlowTable
@@ -27,7 +28,8 @@ def _compile_flows_and_quic() -> None:
         for block in reader:
             for flows in table.advance(block):
                 quic.read(block.buffer, flows.refs)
-    for _ in table.finish():
+    silence_ns = int(block.timestamp_ns.max()) + 1_000_000_000
+    for _ in (*table.tick(silence_ns), *table.finish()):
         pass
 
 
@@ -71,6 +73,7 @@ def warm() -> int:
     _compile_formats()
     _compile_ring()
     _replay_everything()
+    _compile_halves()
     kernels = kernel_folder.mark_whole(base)
     old = kernel_folder.prune(base) if kernel_folder.is_installed() else 0
     seconds = time.monotonic() - started
@@ -134,3 +137,27 @@ def _replay_everything() -> None:
                     session.publish()
             except CaptureError:
                 continue  # some captures are there to be refused
+
+
+def _compile_halves() -> None:
+    """Compile what joins flows whose parts came to several workers, by showing two of them the same."""
+    from monitor.config import config_file
+    from monitor.pipeline.pipeline import AnalysisStages, Place, WorkerStages
+    from monitor.pipeline.stages import settings_from
+    from monitor.shipped import shipped
+    from sinks.results import Results
+    from wire.capture.files import open_captures
+
+    settings = settings_from(config_file.load(None), pseudonymise=False)
+    workers = [WorkerStages(settings.flows, settings.names, Place(i, by_time=True)) for i in (0, 1)]
+    analysis = AnalysisStages(settings, len(workers), halves_may_part=True)
+    services = analysis.detectors.catalogue.ids
+    results = Results(None, analysis.strings, services, settings.pseudonyms, __version__)
+    with open_captures([shipped("pcaps/campus-day.pcap.zst")]) as reader:
+        block = next(iter(reader))
+        for worker in workers:
+            analysis.take(worker.advance(block), results)
+    for worker in workers:
+        for step in worker.finish():
+            analysis.take(step, results)
+    analysis.enter(0)  # forgets the flows of an earlier life
