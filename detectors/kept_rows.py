@@ -23,15 +23,18 @@ class KeptRows:
         self._most_rows = most_rows
         self._loose_bytes = loose_bytes
         self._chunks: deque[WaitingRows] = deque()
-        self._rows = 0
+        self._rows = self._loose = 0
 
     def add(self, rows: NDArray[np.void]) -> None:
         """Rows that came after those before, at least one."""
-        loose = sum(each.loose_bytes for each in self._chunks) + rows.nbytes
-        self._chunks.append(WaitingRows.of(rows, packed=loose > self._loose_bytes))
+        chunk = WaitingRows.of(rows, packed=self._loose + rows.nbytes > self._loose_bytes)
+        self._chunks.append(chunk)
         self._rows += len(rows)
+        self._loose += chunk.loose_bytes
         while self._rows > self._most_rows:
-            self._rows -= self._chunks.popleft().count
+            gone = self._chunks.popleft()
+            self._rows -= gone.count
+            self._loose -= gone.loose_bytes
 
     def carried(self, signals: Sequence[Signal]) -> list[Signal]:
         """The forest's signs with the places that carried them, as far as their rows are still there."""

@@ -41,8 +41,9 @@ def test_each_sign_gets_the_places_of_its_host_and_time() -> None:
     ]  # fmt: skip
 
 
-def test_the_oldest_rows_go_first() -> None:
-    kept = KeptRows(30)
+@pytest.mark.parametrize("loose_bytes", [0, 5_000, 1 << 20])
+def test_the_oldest_rows_go_first(loose_bytes: int) -> None:
+    kept = KeptRows(30, loose_bytes)
     for number in range(20):
         kept.add(minute(number, 80))
     early, late = kept.carried([sign(2, 3), sign(18, 19)])
