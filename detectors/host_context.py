@@ -38,7 +38,7 @@ class HostContext:
     A window is compared with what was known before its hour began: how an hour is cut into blocks
     changes nothing. What is usual for a host is kept from when it does anything but refuse what others try on
     it: a sweep that is answered with resets would else bring hundreds of hosts, and they their group's usual.
-    Until then it is known to be there, and no more.
+    Until then only its address is kept.
     """
 
     def __init__(self, settings: ContextSettings) -> None:
@@ -53,7 +53,7 @@ class HostContext:
             },
             settings.max_hosts,
         )
-        self._there = HostMemory({}, settings.max_hosts)
+        self._refusing = HostMemory({}, settings.max_hosts)
         self._groups = HostGroups(self.memory, settings.groups)
         none = np.zeros(0, np.int64)
         self._minutes = Baselines(self.memory, MINUTE_SECONDS, len(GROUPS), none)
@@ -94,7 +94,7 @@ class HostContext:
     def state(self) -> Parts:
         """All that is remembered of hosts and groups."""
         return {
-            **under("there", self._there.state()),
+            **under("refusing", self._refusing.state()),
             **under("memory", self.memory.state()),
             **under("minutes", self._minutes.state()),
             **under("hours", self._hours.state()),
@@ -103,14 +103,14 @@ class HostContext:
     def restore(self, parts: Parts) -> None:
         """Take a state back; into an empty one."""
         self.memory.restore(within("memory", parts))
-        there = within("there", parts) or self.memory.state()  # before this version all had a row
-        self._there.restore(there)
+        if refusing := within("refusing", parts):  # none in a state of before they were kept apart
+            self._refusing.restore(refusing)
         self._minutes.restore(within("minutes", parts))
         self._hours.restore(within("hours", parts))
 
     def knows(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of these addresses are hosts: had a window so far, and were not unseen for longest since."""
-        return self._there.knows(hi, lo)
+        return np.asarray(self.memory.knows(hi, lo) | self._refusing.knows(hi, lo))
 
     def group_sizes(self) -> dict[str, int]:
         """Remembered hosts by group."""
@@ -121,10 +121,13 @@ class HostContext:
         """The row of each window's host; -1 where there is none."""
         hi, lo = windows["host_hi"], windows["host_lo"]
         start_ns = int(windows["window_start_ns"].max())
-        self._there.rows_of(hi, lo, start_ns)
+        probed = _only_probed(windows["features"])
+        probed[probed] = ~self.memory.knows(hi[probed], lo[probed])
+        if not probed.any():
+            return self.memory.rows_of(hi, lo, start_ns)
+        self._refusing.rows_of(hi[probed], lo[probed], start_ns)
         rows = np.full(len(windows), -1)
-        remembered = ~_only_probed(windows["features"]) | self.memory.knows(hi, lo)
-        rows[remembered] = self.memory.rows_of(hi[remembered], lo[remembered], start_ns)
+        rows[~probed] = self.memory.rows_of(hi[~probed], lo[~probed], start_ns)
         return rows
 
     def _fill(

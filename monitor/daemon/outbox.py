@@ -46,7 +46,7 @@ class Outbox:
         """Queue a step; False when there is no room for it within the wait."""
         for name in ARRAY_NAMES:
             setattr(step, name, owned(getattr(step, name)))  # views of what had room for a whole block
-        size = step_bytes(step)
+        size = step.nbytes
         with self._changed:
             room = lambda: not self._waiting or self._bytes + size <= MOST_WAITING_BYTES  # noqa: E731
             if not self._changed.wait_for(room, wait_seconds):
@@ -144,8 +144,3 @@ class Outbox:
                 self._link.shutdown(socket.SHUT_RDWR)  # wakes the thread where it sends
             self._link.close()
             self._link = None
-
-
-def step_bytes(step: Step) -> int:
-    """What a step takes in memory."""
-    return sum(getattr(step, name).nbytes for name in ARRAY_NAMES)

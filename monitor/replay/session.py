@@ -26,8 +26,7 @@ from wire.capture.frames import FrameBlock
 
 #: A capture that takes longer to read than scikit-learn to load (about 1.5 s), and most likely needs it.
 _LONG_BYTES = 512 << 20
-#: A thread that comes out of a kernel waits so long for one that runs Python, at most; Python's own 5 ms
-#: are as long as a kernel takes.
+#: A thread that comes out of a kernel waits so long, at most, for one that runs Python, whose own is 5 ms.
 _SWITCH_SECONDS = 0.0005
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "tests" / "bench" / "peers"
-#: The command of this very checkout, whether installed or not (run_once starts it in ROOT).
+#: The command of this very checkout, whether installed or not (run_once starts it in the tool's folder).
 CAMPUSWATCH = (sys.executable, "-c", "from monitor.cli import main; main()")
 EARLIER = "earlier tree"
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024

@@ -146,7 +146,7 @@ def test_who_does_anything_else_is_remembered(name: str, value: float) -> None:
 def test_a_state_from_before_hosts_were_counted_apart_knows_those_it_remembers() -> None:
     context, again = HostContext(ContextSettings()), HostContext(ContextSettings())
     hour(context, 0, 12)
-    again.restore({name: part for name, part in context.state().items() if not name.startswith("there")})
+    again.restore({name: part for name, part in context.state().items() if not name.startswith("refusing")})
     lo = np.arange(14, dtype=np.uint64)
     assert again.knows(np.zeros(14, np.uint64), lo).tolist() == [True] * 12 + [False] * 2
 

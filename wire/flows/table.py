@@ -94,7 +94,7 @@ class FlowTable:
     _kernel_settings: _KernelSettings | None = None
     _idle_ns: NDArray[np.int64] | None = None
     _service_ports: NDArray[np.uint8] | None = None
-    #: Where kernels write, 21 MiB that would be zeroed anew for each block; what they wrote is copied out.
+    #: Where kernels write; what they wrote is copied out. Of fresh arrays the touched pages would be zeroed.
     _out: OutputArrays = field(default_factory=lambda: output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS))
 
     def __post_init__(self) -> None:
