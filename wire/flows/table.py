@@ -18,7 +18,8 @@ from wire.flows.track import end_all, pass_time, track_block
 from wire.record_arrays import owned
 
 _VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
-_OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 65_536, 65_536, 32_768
+#: Each below 4 MiB: for larger ones NumPy asks for pages of 2 MiB, of which little is written to.
+_OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 32_768, 32_768, 8_192
 
 #: Ports at or above 1024 where servers listen by custom (IANA's registry and common practice).
 _SERVICE_PORTS = (
@@ -204,9 +205,6 @@ class FlowTable:
 
     def _output(self, block: FrameBlock | None) -> FlowOutput:
         out = self._out
-        if (8 * out.used > (_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)).any():
-            # A minute's end or a flood filled memory that no common block needs.
-            self._out = output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)
         return FlowOutput(
             block,
             owned(out.refs[: out.used[OUT_REFS]]),
