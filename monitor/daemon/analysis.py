@@ -16,11 +16,12 @@ from detectors.window_features import MINUTE_NS
 from monitor import garbage, places
 from monitor.config.config import Config
 from monitor.daemon.begin import live
+from monitor.daemon.learned_due import LearnedDue
 from monitor.daemon.links import Link, Links
 from monitor.daemon.live_metrics import finding_line, set_live, snapshot
 from monitor.daemon.orders import Order, Orders
 from monitor.daemon.renewal import Renewal
-from monitor.daemon.rooms import RING_COUNTERS, Prepared, Rooms
+from monitor.daemon.rooms import RING_COUNTERS, Prepared, Rooms, news_bytes
 from monitor.daemon.state import StateFiles
 from monitor.errors import USAGE, CommandEnd, tell, user_errors
 from monitor.health.endpoint import Endpoint
@@ -29,8 +30,6 @@ from monitor.models.feedback import keep_hits
 
 _WAIT_SECONDS = 0.2
 _REFRESH_SECONDS = 1.0
-#: What the forest learns from is large and changes slowly; a crash costs it this much of a sample.
-_LEARNED_SECONDS = 300.0
 #: Who lost its parent ends by itself, and by force if it cannot.
 _ORPHAN_SECONDS = 8
 #: What parts of a state raise that they cannot read.
@@ -71,7 +70,8 @@ class Analysis:
         self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
         self._renews = False
         self._minute = 0  # the last whose memory was given back
-        self._refreshed = self._saved = self._kept = time.monotonic()
+        self._refreshed = self._saved = time.monotonic()
+        self._learned_due = LearnedDue(self._saved)
 
     def run(self) -> None:
         """Until told to stop; then what the workers still sent is taken, and all is written."""
@@ -206,7 +206,7 @@ class Analysis:
         if self._taking is None or any(self._links.of(link.worker) is link for link in self._ending):
             return
         self._rooms.commit(self._taking)
-        self._kept = -math.inf  # news are since what the detectors before had learned
+        self._learned_due.at_once()  # news are since what the detectors before had learned
         if self._taking.tables is not None:
             self._renewal = Renewal(self._rooms.stages.strings, time.monotonic())
             self._saved = -math.inf  # the lives before tell a successor no more what they had counted
@@ -240,9 +240,9 @@ class Analysis:
             self._rooms.results.flush()
             self._save(clean=False)
             garbage.give_back()  # writing it took as much as all the work since the last
-        if now - self._kept >= _LEARNED_SECONDS:
-            self._kept = now
-            self._write(self._learned, self._rooms.stages.detectors.learned())
+        if self._learned_due.due(now):
+            written_bytes = self._write(self._learned, self._rooms.stages.detectors.learned())
+            self._learned_due.kept(now, written_bytes)
             self._keep_challenger()
 
     def _give_back(self) -> None:
@@ -310,20 +310,21 @@ class Analysis:
         about = {
             "clock_ns": rooms.clock_ns, "clean": clean, "daemon": self._daemon, "renews": self._renews,
         }  # fmt: skip
-        if self._write(self._files, {"about_state": of_json(about), **under("rooms", rooms.state())}):
+        state = rooms.state()
+        if self._write(self._files, {"about_state": of_json(about), **under("rooms", state)}):
+            self._learned_due.wrote_news(news_bytes(state))
             rooms.checkpoints += 1
             rooms.checkpoint_ns = rooms.clock_ns
             keep_hits(rooms.config, rooms.stages.detectors.feedback)
 
-    def _write(self, files: StateFiles, parts: Parts) -> bool:
-        """Write a state; False, counted and told, where the disk refuses."""
+    def _write(self, files: StateFiles, parts: Parts) -> int:
+        """Write a state; its bytes, or 0, counted and told, where the disk refuses."""
         try:
-            files.save(parts)
+            return files.save(parts)
         except OSError as error:
             self._rooms.results.refused["state"] += 1
             tell(f"状态未能写入 the state could not be written: {error.strerror or error}")
-            return False
-        return True
+            return 0
 
     def _keep_challenger(self) -> None:
         """What was learned goes to the store of models, where the disk lets it."""

@@ -185,6 +185,11 @@ class Rooms:
         self.stages.join.apply(answers)
 
 
+def news_bytes(state: Parts) -> int:
+    """What of a state (`Rooms.state`) came since what was learned was kept."""
+    return sum(part.nbytes for part in within("detectors/news", state).values())
+
+
 def live_settings(config: Config) -> StageSettings:
     """Settings of a run that never ends: only what lies in the campus's networks is a host."""
     promoted = ModelStore(models_folder(config.state)).active()

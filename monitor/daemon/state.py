@@ -46,8 +46,11 @@ class StateFiles:
         self._number, parts = max(found, key=lambda each: each[0])
         return parts
 
-    def save(self, parts: Parts) -> None:
-        """Replace the older of the two checkpoints. Raises OSError where the disk refuses."""
+    def save(self, parts: Parts) -> int:
+        """Replace the older of the two checkpoints; the bytes of its file.
+
+        Raises OSError where the disk refuses.
+        """
         self._number += 1
         about = of_json({"schema": SCHEMA, "number": self._number})
         path = self._paths[self._number % len(self._paths)]
@@ -58,12 +61,14 @@ class StateFiles:
             packed = _Packed(file)
             np.savez(packed, allow_pickle=False, **{_ABOUT: about}, **parts)
             digest = packed.finish()
+            written_bytes = file.tell()
             file.seek(len(_MAGIC))
             file.write(digest)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
         _sync_directory(self._directory)
+        return written_bytes
 
     def _read(self, path: Path) -> tuple[int, Parts] | None:
         """A file's number and arrays; None where it is missing, damaged or of another schema."""

@@ -167,6 +167,7 @@ class Worker:
         now = time.monotonic()
         if now - self._trimmed >= garbage.GIVE_BACK_SECONDS:
             self._trimmed = now
+            self._stages.table.give_back()
             garbage.give_back()
         if now - self._reported >= _REPORT_SECONDS:
             self._reported = now

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wire.capture.frames import FrameBlock
 from wire.flows.emit import OUT_DELTAS, OUT_REFS, OUT_ROWS, OutputArrays, output_arrays
+from wire.flows.give_back import give_back
 from wire.flows.index import VLAN_FULL, VLAN_IGNORE, VLAN_OUTER
 from wire.flows.packet import REJECT_REASONS
 from wire.flows.slots import ACTIVE, CLOCK_NS, COUNTERS, NEXT_SERIAL, table_arrays
@@ -153,6 +154,11 @@ class FlowTable:
         return self._emptied(
             lambda out: end_all(self._table, out, self._kernel_settings.secret[0]),  # type: ignore[union-attr]
         )
+
+    def give_back(self) -> None:
+        """Return memory that a flood took and nobody uses; now and then, between two blocks."""
+        give_back(self._table)  # type: ignore[arg-type]
+        self._out = output_arrays(_OUT_REFS, _OUT_DELTAS, _OUT_ROWS)
 
     def counters(self) -> dict[str, int]:
         """Packets, bytes, decoded, late and so on, cumulative; a closed set of names."""
