@@ -13,6 +13,8 @@ WIDTH = len(FEATURES)
 DECIMALS = 6
 _LOGARITHMIC = np.array([logarithmic for _, _, logarithmic in FEATURES])
 _CEILING = 1e15
+#: Spreads from the baseline within which what a host does is as usual.
+WITHIN = 1.0
 #: No baseline is narrower: a twentieth of a share, a fifth of a count, a tenth of a bit.
 LEAST_SPREAD = np.array(
     [0.2 if logarithmic else 0.1 if unit == "bits" else 0.05 for _, unit, logarithmic in FEATURES]
@@ -30,9 +32,9 @@ def scaled(windows: NDArray[np.void]) -> NDArray[np.float64]:
 
 
 def matrix(windows: NDArray[np.void]) -> NDArray[np.float64]:
-    """A row per WINDOW, (n, 2 · features): `scaled`, then how far beyond one spread from the baseline."""
+    """A row per WINDOW, (n, 2 · features): `scaled`, then how far beyond a spread from the baseline."""
     apart = np.nan_to_num(windows["deviation"].astype(np.float64), nan=0.0, posinf=100.0, neginf=-100.0)
-    beyond = np.sign(apart) * np.maximum(np.abs(apart) - 1.0, 0.0)
+    beyond = np.sign(apart) * np.maximum(np.abs(apart) - WITHIN, 0.0)
     return np.concatenate([scaled(windows), beyond], axis=1)
 
 

@@ -1,4 +1,8 @@
-"""The windows that models are made of: a sample of whole host-hours, packed, the same in every run."""
+"""The windows that models are made of: a sample of whole host-hours, packed, the same in every run.
+
+A model sees of a window what its host did and how far beyond the usual that was (`features.matrix`), and
+scores anew: what an earlier model said, and what was usual, are not kept.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.forest.features import WITHIN
 from detectors.parts import Parts, under, within
 from detectors.waiting_rows import WaitingRows, from_packed_state, packed_state
-from detectors.window_features import HOUR_NS, WINDOW
+from detectors.window_features import COLLECT, HOUR_NS, WINDOW
 from wire.record_arrays import as_bytes, joined
 
-#: Fewer rows wait unpacked for more, 580 bytes each; packed, about a tenth.
+#: Fewer rows wait unpacked for more, 590 bytes each; packed, about a twentieth.
 _PACKED_TOGETHER = 2_048
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xFF51AFD7ED558CCD))
 
@@ -32,7 +37,7 @@ class Sample:
 
     def add(self, windows: NDArray[np.void]) -> None:
         """Keep what belongs to the sample of WINDOWs that came after those before."""
-        self._loose.append(self._of(windows))
+        self._loose.append(_as_learned_from(self._of(windows)))
         if sum(map(len, self._loose)) >= _PACKED_TOGETHER:
             self._pack()
         while len(self) > self._most:
@@ -87,6 +92,16 @@ class Sample:
     def _replace(self, parts: Iterable[NDArray[np.void]]) -> None:
         """Other rows in place of those that are packed, one part unpacked at a time."""
         self._packed = [WaitingRows.of(each, packed=True) for each in parts if len(each)]
+
+
+def _as_learned_from(windows: NDArray[np.void]) -> NDArray[np.void]:
+    """The same WINDOWs, changed in place: the same to a model, and fewer bytes once they are packed."""
+    for name in ("usual", "score", "p_value", "alarm_p", "peak"):
+        windows[name] = np.nan
+    windows["phase"] = COLLECT
+    apart = windows["deviation"]
+    apart[np.abs(apart) <= WITHIN] = 0.0
+    return windows
 
 
 def scatter(windows: NDArray[np.void]) -> NDArray[np.uint64]:
