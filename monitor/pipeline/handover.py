@@ -57,7 +57,8 @@ _ARRAYS: tuple[tuple[str, np.dtype[Any]], ...] = (
     ("counters", np.dtype("i8")),
 )
 ARRAY_NAMES = tuple(name for name, _ in _ARRAYS)
-_NUMBERS = ("worker", "reached", "since_ns", "clock_ns", "active_flows", "last")
+_NUMBERS = ("worker", "reached", "since_ns", "clock_ns", "active_flows", "ends", "last")
+_YES_OR_NO = ("ends", "last")
 _HEADER = np.dtype([("numbers", "i8", (len(_NUMBERS),)), ("lengths", "i8", (len(_ARRAYS),))])
 #: No array of a step is longer: a block of 65,536 frames yields less, a table that ends less again.
 MAX_ITEMS = 1 << 26
@@ -85,7 +86,8 @@ class Step:
     | since_ns | int | time of the stretch's first packet; 0 without one |
     | clock_ns | int | event clock of the worker after the stretch |
     | active_flows | int | flows in its table |
-    | last | bool | nothing follows: the worker has ended all its flows |
+    | ends | bool | one of the steps in which a worker of a replay ends all its flows |
+    | last | bool | nothing follows: the last of these |
     | events | (e,) EVENT | openings and DNS answers in the order of packets |
     | deltas, rows | (d,) DELTA, (r,) FLOW_ROW | what was due |
     | delta_facts, row_facts | (d,), (r,) FACTS | what each flow's own bytes say, without what DNS tells |
@@ -99,6 +101,7 @@ class Step:
     since_ns: int = 0
     clock_ns: int = 0
     active_flows: int = 0
+    ends: bool = False
     last: bool = False
     events: NDArray[np.void] = field(default_factory=lambda: _none(EVENT))
     deltas: NDArray[np.void] = field(default_factory=lambda: _none(DELTA))
@@ -194,7 +197,7 @@ class Receiver:
             raise HandoverError("the worker broke off in the middle of a step")
         step = Step()
         for name, number in zip(_NUMBERS, header["numbers"][0].tolist(), strict=True):
-            setattr(step, name, bool(number) if name == "last" else number)
+            setattr(step, name, bool(number) if name in _YES_OR_NO else number)
         for name, array in arrays.items():
             setattr(step, name, array)
         step.check()

@@ -26,7 +26,9 @@ from monitor.pipeline.stages import StageSettings
 from sinks.records.flow_columns import FlowRows
 from sinks.results import Results
 from wire.capture.frames import FrameBlock
+from wire.flows.records import FLOW_ROW
 from wire.flows.table import FlowOutput, FlowSettings, FlowTable
+from wire.names.facts import FACTS
 from wire.names.join import NameJoin, translate
 from wire.names.namer import BY_TIME, Namer, NamerSettings
 from wire.record_arrays import joined
@@ -36,6 +38,7 @@ _AHEAD = 2
 #: Steps that names may be ahead of analysis, which stops for some tenths of a second when a minute is over.
 _STEPS_AHEAD = 16
 _STEPS_AHEAD_BYTES = 64 << 20
+_NO_ROWS, _NO_FACTS = np.zeros(0, FLOW_ROW), np.zeros(0, FACTS)
 _NO_CAPTURE_COUNTS = (0,) * len(CAPTURE_COUNTERS)
 #: Serials of one life of a worker: a month at a million flows a second.
 _SERIALS = 1 << 42
@@ -82,12 +85,15 @@ class WorkerStages:
         return self.read(flows)
 
     def finish(self) -> Iterator[Step]:
-        """End all open flows; the last step says that it is."""
+        """End all open flows; the last step says that it is. In a replay they end behind all that came."""
         step = None
         for flows in self.table.finish():
             if step is not None:
                 yield step
             step = self.read(flows)
+            if not self._place.by_time:  # live nobody can ask again, and they need not be held
+                step.reached += 1
+                step.ends = True
         assert step is not None
         step.last = True
         yield step
@@ -266,12 +272,15 @@ class AnalysisStages:
 
         Together, since whose name was new must not depend on which worker saw it.
         """
+        ended = []
         for step in steps:
             self._keep(step, results)
+            ended.append(_ended(step.rows))
+            step.rows, step.row_facts = _NO_ROWS, _NO_FACTS  # a full table's come at once when it ends
         if steps:
             self._judge(steps)
-        for step in steps:
-            self.join.forget(_ended(step.rows))
+        for flows in ended:
+            self.join.forget(flows)
 
     def give_out_halves(self, results: Taker) -> None:
         """What still waits for its other half waits no longer."""

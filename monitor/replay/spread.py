@@ -62,7 +62,8 @@ class Spread:
             while running:
                 for worker in tuple(running):
                     step = worker.receive()
-                    self.frames_read = max(self.frames_read, step.reached)
+                    if not step.ends:
+                        self.frames_read = max(self.frames_read, step.reached)
                     yield step
                     if step.last:
                         self._note(worker.account())

@@ -8,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dpkt
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+
+from tests.wire.flows.frames import SECOND, START, udp
 
 #: DNS and TLS of one client, tunnels, fragments, rejected frames.
 SMALL = [
@@ -47,6 +52,27 @@ def assert_same(root: Path, captures: list[Path], folder: Path) -> None:
 
 def test_the_campus_day(root: Path, tmp_path: Path) -> None:
     assert_same(root, [root / "pcaps" / "campus-day.pcap.zst"], tmp_path)
+
+
+def new_names_at_the_end(path: Path) -> None:
+    """20,000 lookups of 100 hosts for names that nobody asked for before, all open when the capture ends."""
+    chance = np.random.default_rng(5)
+    with path.open("wb") as file:
+        writer = dpkt.pcap.Writer(file, linktype=dpkt.pcap.DLT_RAW, nano=True)
+        for at in range(20_000):
+            asked = dpkt.dns.DNS(qd=[dpkt.dns.DNS.Q(name=f"n{chance.integers(2_000)}.example.cn")])
+            host = f"10.0.0.{chance.integers(100) + 1}"
+            packet = udp(host, 20_000 + at, "192.0.2.53", 53, bytes(asked))
+            writer.writepkt(packet, ts=(START + at * 2_000_000) / SECOND)
+
+
+def test_many_flows_that_end_with_the_capture(root: Path, tmp_path: Path) -> None:
+    """More than the flow table gives out at once, of each worker; whose name was new is the same."""
+    new_names_at_the_end(tmp_path / "lookups.pcap")
+    assert_same(root, [tmp_path / "lookups.pcap"], tmp_path)
+    names = pq.read_table(tmp_path / "1" / "windows.parquet")["new_names"].to_numpy()
+    assert names.sum() >= 2_000
+    assert np.count_nonzero(names) > 50
 
 
 def test_captures_merged_by_time(root: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def steps(draw: st.DrawFn) -> Step:
     numbers = [draw(st.integers(-_BOUND, _BOUND)) for _ in range(4)]
     worker = draw(st.integers(0, MAX_WORKERS - 1))
     return Step(
-        worker, *numbers, draw(st.booleans()), records(EVENT, draw(counts)),
+        worker, *numbers, draw(st.booleans()), draw(st.booleans()), records(EVENT, draw(counts)),
         records(DELTA, deltas), records(FACTS, deltas), delta_offsets, delta_ids,
         records(FLOW_ROW, rows), records(FACTS, rows), row_offsets, row_ids,
         lengths, records(np.dtype("u1"), int(lengths.sum())), records(np.dtype("i8"), len(STEP_COUNTERS)),
