@@ -110,18 +110,19 @@ def judged_by_day(samples: list[Sample], seconds: float) -> tuple[dict[str, Any]
         days[min(int(sample.seconds / seconds * len(days)), len(days) - 1)].append(sample)
     kept = [round(float(np.median([each.kept_mib for each in day])), 1) for day in days]
     before, after = kept[_SETTLED_DAY], kept[-1]
-    opened = max(s.descriptors for s in days[-1]) - max(s.descriptors for s in days[_SETTLED_DAY])
+    # A lesson and a file that is written hold some for a moment: what is held for most of a day counts.
+    settled, last = (float(np.median([s.descriptors for s in days[at]])) for at in (_SETTLED_DAY, -1))
     figures = {
         "kept_mib_by_day": kept,
         "growth": after / before - 1,
         "growth_of_second_week": after / kept[_DAYS - 1] - 1,
-        "descriptors_more": opened,
+        "descriptors_more": last - settled,
         "most_kept_mib": max(each.kept_mib for each in samples),
     }
     for name in samples[-1].kept_mib_of:
         of_process = [[each.kept_mib_of.get(name, 0.0) for each in days[at]] for at in (_DAYS - 1, -1)]
         figures[f"kept_mib {name}"] = [round(float(np.median(each)), 1) for each in of_process]
-    return figures, after <= before * GROWTH and opened <= 0
+    return figures, after <= before * GROWTH and last <= settled
 
 
 def _counted(daemon: LiveDaemon) -> float:

@@ -19,8 +19,8 @@ from wire.flows.track import end_all, pass_time, track_block
 from wire.record_arrays import owned
 
 _VLAN_MODES = {"ignore": VLAN_IGNORE, "outer": VLAN_OUTER, "full": VLAN_FULL}
-#: Each below 4 MiB: for larger ones NumPy asks for pages of 2 MiB, of which little is written to.
-_OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 32_768, 32_768, 8_192
+#: Each far below 4 MiB: for larger ones NumPy asks for pages of 2 MiB. More comes in several pieces.
+_OUT_REFS, _OUT_DELTAS, _OUT_ROWS = 16_384, 8_192, 2_048
 
 #: Ports at or above 1024 where servers listen by custom (IANA's registry and common practice).
 _SERVICE_PORTS = (
