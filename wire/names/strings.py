@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wire.kernel import kernel
+from wire.small_pages import zeros_in_small_pages
 
 ABSENT = -1
 _HEADER_COUNT, _HEADER_BYTES, _HEADER_REFUSED = 0, 1, 2
@@ -91,9 +92,9 @@ class StringTable:
         self.arrays = StringArrays(
             header=np.zeros(3, np.int64),
             slots=np.zeros(slots, np.int32),
-            hashes=np.zeros(max_strings, np.uint64),
-            starts=np.zeros(max_strings + 1, np.int64),
-            arena=np.zeros(max_bytes, np.uint8),
+            hashes=zeros_in_small_pages(max_strings, np.uint64),
+            starts=zeros_in_small_pages(max_strings + 1, np.int64),
+            arena=zeros_in_small_pages(max_bytes, np.uint8),
         )
 
     def __len__(self) -> int:
