@@ -93,7 +93,9 @@ def answer_map(settings: AnswerSettings) -> AnswerMap:
     header[GRACE_NS] = settings.grace_seconds * _SECOND_NS
 
     def table(entries: int) -> NDArray[np.void]:
-        return np.zeros(max(PROBES, 1 << (entries - 1).bit_length()), ANSWER)
+        empty = np.zeros(max(PROBES, 1 << (entries - 1).bit_length()), ANSWER)
+        empty.view(np.uint8).fill(0)  # written to: within days answers lie on all its pages
+        return empty
 
     return AnswerMap(
         header, table(settings.max_own), table(settings.max_shared), table(settings.max_ech)

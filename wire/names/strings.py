@@ -91,7 +91,8 @@ class StringTable:
         slots = 1 << (2 * max_strings - 1).bit_length()
         self.arrays = StringArrays(
             header=np.zeros(3, np.int64),
-            slots=np.zeros(slots, np.int32),
+            # Written to: within days strings lie on all its pages, and what is taken now is not missing then.
+            slots=np.full(slots, 0, np.int32),
             hashes=zeros_in_small_pages(max_strings, np.uint64),
             starts=zeros_in_small_pages(max_strings + 1, np.int64),
             arena=zeros_in_small_pages(max_bytes, np.uint8),
