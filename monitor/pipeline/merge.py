@@ -8,8 +8,7 @@ An event waits until every worker has got past it, since one that was read later
 it: the answer that names a flow may come from another worker than the flow. `order` and `reached`
 are counted in frames (replay: every worker passes the same frames, so nothing depends on which of
 them is faster) or in nanoseconds of event time (live, where a worker that stalls is not waited for
-longer than `patience`). Flows that end with the capture are due together, once every worker has
-ended its own, however many steps that takes: who was first among them is decided once.
+longer than `patience`).
 """
 
 from __future__ import annotations
@@ -55,8 +54,7 @@ class Merge:
     def add(self, step: Step) -> None:
         """Take a step. The first one of a worker that was gone makes it be waited for again."""
         worker = step.worker
-        if step.last or not step.ends:
-            self._reached[worker] = max(self._reached[worker], step.reached)
+        self._reached[worker] = max(self._reached[worker], step.reached)
         self._gone[worker] = step.last
         self._waiting[worker].append(step)
         if len(step.events):
@@ -64,10 +62,8 @@ class Merge:
             self._events.append(step.events)
 
     def leave(self, worker: int) -> None:
-        """A worker is gone: nobody waits for it, nor what it sent for more."""
+        """A worker is gone: nobody waits for it."""
         self._gone[worker] = True
-        for step in self._waiting[worker]:
-            self._reached[worker] = max(self._reached[worker], step.reached)
 
     def expect(self, worker: int) -> None:
         """A worker that was gone sends again soon: it is waited for, as long as for one that stalls."""

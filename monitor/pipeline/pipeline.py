@@ -85,15 +85,13 @@ class WorkerStages:
         return self.read(flows)
 
     def finish(self) -> Iterator[Step]:
-        """End all open flows; the last step says that it is. In a replay they end behind all that came."""
+        """End all open flows; the last step says that it is."""
         step = None
         for flows in self.table.finish():
             if step is not None:
                 yield step
             step = self.read(flows)
-            if not self._place.by_time:  # live nobody can ask again, and they need not be held
-                step.reached += 1
-                step.ends = True
+            step.ends = not self._place.by_time  # live nobody can ask again, and they need not be held
         assert step is not None
         step.last = True
         yield step
@@ -174,6 +172,8 @@ class AnalysisStages:
         self.detectors = Detectors(settings.detectors, self.strings)
         self.clock_ns = 0  # the event clock that all workers have passed
         self.merge = Merge(workers, patience)
+        self._ends: list[Step] = []  # of a replay, whose rows are in the history
+        self._ended: list[NDArray[np.int64]] = []
 
     def take(self, step: Step, results: Taker) -> None:
         """Take a step; each worker's own come in their order. What is due goes into `results`."""
@@ -227,6 +227,9 @@ class AnalysisStages:
     def finish(self, results: Results) -> None:
         """All workers have ended: close what is open."""
         self.give_out_halves(results)
+        if self._ends:
+            self._judge(self._ends)
+        self._forget()
         results.close_history()
         results.take(self.detectors.finish())
         results.embeddings = self.detectors.embeddings()
@@ -270,17 +273,24 @@ class AnalysisStages:
     def _carry(self, steps: list[Step], results: Taker) -> None:
         """Steps in their order to history, and together to minutes and counts.
 
-        Together, since whose name was new must not depend on which worker saw it.
+        Together, since whose name was new must not depend on which worker saw it, nor in how many steps
+        the flows end that are open when a capture ends.
         """
-        ended = []
         for step in steps:
             self._keep(step, results)
-            ended.append(_ended(step.rows))
-            step.rows, step.row_facts = _NO_ROWS, _NO_FACTS  # a full table's come at once when it ends
-        if steps:
-            self._judge(steps)
-        for flows in ended:
+            self._ended.append(_ended(step.rows))
+            step.rows, step.row_facts = _NO_ROWS, _NO_FACTS
+        self._ends += [step for step in steps if step.ends]
+        if not_yet := [step for step in steps if not step.ends]:
+            self._judge(not_yet)
+        if not self._ends:
+            self._forget()
+
+    def _forget(self) -> None:
+        """The flows that are over need no names any more."""
+        for flows in self._ended:
             self.join.forget(flows)
+        self._ended, self._ends = [], []
 
     def give_out_halves(self, results: Taker) -> None:
         """What still waits for its other half waits no longer."""

@@ -62,8 +62,7 @@ class Spread:
             while running:
                 for worker in tuple(running):
                     step = worker.receive()
-                    if not step.ends:
-                        self.frames_read = max(self.frames_read, step.reached)
+                    self.frames_read = max(self.frames_read, step.reached)
                     yield step
                     if step.last:
                         self._note(worker.account())

@@ -11,10 +11,10 @@ from monitor.pipeline.merge import Merge
 from wire.names.events import EVENT
 
 
-def step(worker: int, reached: int, *orders: int, ends: bool = False, last: bool = False) -> Step:
+def step(worker: int, reached: int, *orders: int, last: bool = False) -> Step:
     events = np.zeros(len(orders), EVENT)
     events["order"], events["flow"] = orders, MAX_WORKERS + worker
-    return Step(worker=worker, reached=reached, clock_ns=reached, ends=ends, last=last, events=events)
+    return Step(worker=worker, reached=reached, clock_ns=reached, last=last, events=events)
 
 
 def told(merge: Merge, given_step: Step) -> tuple[list[int], list[tuple[int, int]], int] | None:
@@ -41,29 +41,6 @@ def test_who_is_gone_is_not_waited_for() -> None:
     assert told(merge, step(1, 5, 2, last=True)) == ([2], [(1, 5), (0, 10)], 10)
     assert told(merge, step(0, 30, 20)) == ([20], [(0, 30)], 30)
     assert told(merge, step(0, 30, last=True)) is not None
-
-
-def test_what_ends_with_the_capture_is_due_together_however_many_steps_it_takes() -> None:
-    merge = Merge(2)
-    told(merge, step(0, 10))
-    assert told(merge, step(0, 11, ends=True)) is None
-    assert told(merge, step(1, 10)) == ([], [(0, 10), (1, 10)], 10)
-    assert told(merge, step(1, 11, ends=True)) is None
-    assert told(merge, step(0, 11, ends=True)) is None
-    assert told(merge, step(0, 11, ends=True, last=True)) is None
-    assert told(merge, step(1, 11, ends=True)) is None
-    due = told(merge, step(1, 11, ends=True, last=True))
-    assert due == ([], [(0, 11)] * 3 + [(1, 11)] * 3, 11)
-
-
-def test_who_goes_while_it_ends_leaves_what_it_sent() -> None:
-    merge = Merge(1)
-    told(merge, step(0, 10))
-    assert told(merge, step(0, 11, ends=True)) is None
-    merge.leave(0)
-    due = merge.due()
-    assert due is not None
-    assert [each.reached for each in due.steps] == [11]
 
 
 def test_merging_goes_on_after_all_were_gone_at_once() -> None:
