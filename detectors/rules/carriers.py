@@ -64,7 +64,7 @@ def _carried(
     opened, failed, sent, received = (
         total(group, rows[name], number) for name in ("opened", "failed", "bytes_out", "bytes_in")
     )
-    places = np.lexsort((first, -(sent + received), -failed))[:_MOST_PLACES].tolist()
+    places = np.lexsort((-(sent + received), -failed))[:_MOST_PLACES].tolist()  # of equals the lowest
     flows = tuple(
         {
             "port": int(rows["server_port"][first[at]]),

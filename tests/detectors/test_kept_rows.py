@@ -41,6 +41,21 @@ def test_each_sign_gets_the_places_of_its_host_and_time() -> None:
     ]  # fmt: skip
 
 
+def test_of_places_alike_the_same_are_told_in_whichever_order_rows_come() -> None:
+    rows = np.zeros(60, HOST_ROW)
+    rows["window_start_ns"], rows["host_lo"] = MINUTE_NS, HOST[1]
+    rows["peer_lo"], rows["protocol"], rows["role"] = 7 + np.arange(60) % 2, 6, AS_CLIENT
+    rows["opened"], rows["failed"], rows["bytes_out"] = 1, 1, 132
+    rows["server_port"] = 1_000 + np.arange(60)
+    told = set()
+    for seed in range(5):
+        kept = KeptRows(1_000)
+        kept.add(rows[np.random.default_rng(seed).permutation(60)])
+        (carried,) = kept.carried([sign(1, 1)])
+        told.add((carried.peers, tuple(each["port"] for each in carried.flows)))
+    assert told == {(("::7",) * 5, (1_000, 1_002, 1_004, 1_006, 1_008))}
+
+
 @pytest.mark.parametrize("loose_bytes", [0, 5_000, 1 << 20])
 def test_the_oldest_rows_go_first(loose_bytes: int) -> None:
     kept = KeptRows(30, loose_bytes)

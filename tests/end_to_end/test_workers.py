@@ -13,6 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from detectors.catalogue.catalogue import Catalogue
+from detectors.catalogue.settings import CatalogueSettings
+from monitor.shipped import shipped
+from monitor.simulate.simulate import write_capture
+from tests.bench.week import scenario
 from tests.wire.flows.frames import SECOND, START, udp
 
 #: DNS and TLS of one client, tunnels, fragments, rejected frames.
@@ -84,6 +89,15 @@ def test_every_real_capture(root: Path, tmp_path: Path, real_captures: Path) -> 
     for path in sorted(real_captures.glob("*.pcap*")):
         if not path.name.endswith("empty.pcap"):
             assert_same(root, [path], tmp_path / path.name)
+
+
+@pytest.mark.slow
+def test_days_of_a_simulated_campus_with_incidents(root: Path, tmp_path: Path) -> None:
+    known = Catalogue.of(CatalogueSettings((shipped("configs/catalogue"),)))
+    write_capture(scenario(702, 4.0, 0.2, clean=False), known, tmp_path / "days.pcap")
+    assert_same(root, [tmp_path / "days.pcap"], tmp_path)
+    findings = (tmp_path / "1" / "findings.jsonl").read_text(encoding="utf-8")
+    assert findings.count('"forest"') > 10
 
 
 def test_what_can_be_read_only_once_is_refused(root: Path) -> None:
