@@ -29,7 +29,7 @@ def give_back(table: TableArrays) -> None:
     for start, stop in _runs(kept, fresh):
         _discard(table, start, stop)
     table.numbers[FRESH_SLOT] = end
-    free = np.setdiff1d(np.arange(end, dtype=np.int32), kept, assume_unique=True)
+    free = np.flatnonzero(table.slots["serial"][:end] == 0)
     table.following[free] = np.append(free[1:], NO_SLOT)
     table.numbers[FREE_HEAD] = free[0] if len(free) else NO_SLOT
 

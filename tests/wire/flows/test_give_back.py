@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,19 @@ from hypothesis import strategies as st
 
 import wire.flows.give_back
 from tests.bench.measure import ROOT
-from tests.wire.flows.frames import ACK, SECOND, START, Frame, Result, block_of, carry_blocks, tcp, udp
+from tests.wire.flows.frames import (
+    ACK,
+    RST,
+    SECOND,
+    START,
+    SYN,
+    Frame,
+    Result,
+    block_of,
+    carry_blocks,
+    tcp,
+    udp,
+)
 from tests.wire.flows.plain_table import Packet
 from tests.wire.flows.test_table_twin import frame_of, packet_lists, settings_drawn
 from wire.flows.records import FIRST_PACKETS
@@ -83,8 +96,11 @@ def with_give_back(packets: list[Packet], settings: FlowSettings, block_frames: 
         return carry_blocks(blocks, settings)
 
 
-@given(packet_lists(late=True), settings_drawn, st.integers(1, 7))
-def test_records_are_the_same(packets: list[Packet], settings: FlowSettings, block_frames: int) -> None:
+@given(packet_lists(late=True), settings_drawn, st.integers(1, 100), st.integers(1, 7))
+def test_records_are_the_same(
+    packets: list[Packet], settings: FlowSettings, max_flows: int, block_frames: int
+) -> None:
+    settings = replace(settings, max_flows=max_flows)
     whole = carry_blocks([block_of([frame_of(packet) for packet in packets])], settings)
     ours = with_give_back(packets, settings, block_frames)
     assert ours.rows.tobytes() == whole.rows.tobytes()
@@ -107,6 +123,32 @@ def test_the_lowest_free_slots_are_taken_first() -> None:
         free.append(slot)
         slot = int(table._table.following[slot])  # type: ignore[attr-defined]
     assert free == [0, *range(2, _FLOOD // 2 + 2)]
+
+
+def test_what_ended_within_the_open_minute_is_free_as_well() -> None:
+    """Its slots keep their pages, and flows to come have them."""
+    table = FlowTable(FlowSettings(max_flows=4_000))
+    idle = [(f"10.0.{at >> 8}.{at & 255}", 40_000, "192.0.2.1", 53) for at in range(3_000)]
+    frames = [Frame(udp(*ends, b"\0" * 4, 64), START, 46) for ends in idle]
+    for at in range(1_500):
+        ends = ("10.9.0.1", 10_000 + at, "192.0.2.1", 443)
+        frames.append(Frame(tcp(*ends, SYN, 1), START + 125 * SECOND, 60))
+        frames.append(Frame(tcp(*ends, RST, 2), START + 126 * SECOND, 60))
+    frames.sort(key=lambda frame: frame.timestamp_ns)
+    frames.append(Frame(udp("10.9.9.9", 1, "192.0.2.1", 53, b"", 64), START + 170 * SECOND, 46))
+    for _ in table.advance(block_of(frames)):
+        pass
+    assert table.active_flows == 1
+    table.give_back()
+    later = [Frame(udp(*ends, b"\0" * 4, 64), START + 171 * SECOND, 46) for ends in idle]
+    later += [
+        Frame(tcp("10.9.0.1", 10_000 + at, "192.0.2.1", 80, SYN, 1), START + 171 * SECOND, 60)
+        for at in range(999)
+    ]
+    for _ in table.advance(block_of(later)):
+        pass
+    assert table.active_flows == 4_000
+    assert table.counters()["flows_evicted"] == 0
 
 
 def test_memory_goes_back() -> None:
