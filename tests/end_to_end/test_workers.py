@@ -92,12 +92,11 @@ def test_every_real_capture(root: Path, tmp_path: Path, real_captures: Path) -> 
 
 
 @pytest.mark.slow
-def test_days_of_a_simulated_campus_with_incidents(root: Path, tmp_path: Path) -> None:
+def test_a_week_of_a_simulated_campus_with_incidents(root: Path, tmp_path: Path) -> None:
     known = Catalogue.of(CatalogueSettings((shipped("configs/catalogue"),)))
-    write_capture(scenario(702, 4.0, 0.2, clean=False), known, tmp_path / "days.pcap")
-    assert_same(root, [tmp_path / "days.pcap"], tmp_path)
-    findings = (tmp_path / "1" / "findings.jsonl").read_text(encoding="utf-8")
-    assert findings.count('"forest"') > 10
+    write_capture(scenario(702, 7.0, 0.2, clean=False), known, tmp_path / "week.pcap")
+    assert_same(root, [tmp_path / "week.pcap"], tmp_path)
+    assert '"forest"' in (tmp_path / "1" / "findings.jsonl").read_text(encoding="utf-8")
 
 
 def test_what_can_be_read_only_once_is_refused(root: Path) -> None:
